@@ -1,0 +1,54 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using JitGrains.Audit;
+using JitGrains.Outbox;
+
+namespace JitGrains.Shell;
+
+/// <summary>What the engine may know of a stored grain: the messages that its turn adds.</summary>
+public interface IGrainDocument
+{
+    /// <summary>
+    /// Messages not yet delivered. The built-in engine moves them into rows within the transaction that writes the
+    /// document (and stores the document without them); Orleans keeps them inside it.
+    /// </summary>
+    IList<OutboxRecord> Outbox { get; }
+}
+
+/// <summary>A grain as stored: our own versioned JSON on both engines. Fields that this version does not know survive a round trip.</summary>
+/// <typeparam name="TState">The state machine's state.</typeparam>
+public sealed class GrainDocument<TState> : IGrainDocument
+    where TState : class, new()
+{
+    /// <summary>The layout's version.</summary>
+    public int V { get; set; } = 1;
+
+    /// <summary>The state machine's state.</summary>
+    public TState State { get; set; } = new();
+
+    /// <summary>The latest time at which a turn decided; no later turn decides by an earlier one.</summary>
+    public DateTimeOffset LastNow { get; set; }
+
+    /// <summary>Where the grain's audit chain ends.</summary>
+    public ChainHead Chain { get; set; } = ChainHead.Empty;
+
+    /// <summary>The number of the last outbox message.</summary>
+    public long OutboxSequence { get; set; }
+
+    /// <inheritdoc/>
+    public IList<OutboxRecord> Outbox { get; set; } = [];
+
+    /// <summary>When the grain's one reminder is due, if it has one.</summary>
+    public DateTimeOffset? ReminderAt { get; set; }
+
+    /// <summary>Fields of later versions.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Extra { get; set; }
+}
+
+/// <summary>A turn's time.</summary>
+public interface ITurnClock
+{
+    /// <summary>The store's clock where it has one, read after the grain was locked; otherwise the injected <see cref="TimeProvider"/>'s.</summary>
+    DateTimeOffset UtcNow { get; }
+}
