@@ -12,7 +12,7 @@ public interface ISystemChainGrain : IGrainWithStringKey
     /// <summary>The one key.</summary>
     const string Key = "system";
 
-    /// <summary>Appends an entry, once for each command id among the last 1,000.</summary>
+    /// <summary>Appends an entry, once for each command id among the latest ones.</summary>
     [Alias("Record")]
     Task<Reply<Done>> Record(SystemRecord record);
 }

@@ -40,7 +40,7 @@ public enum GrantStatus
 
 /// <summary>
 /// What an approval creates: who may do what, pinned how far, from when until when, how often. Immutable; signed as a
-/// whole by a key that only silos hold (see GrantSigning). How many uses are left is the principal's state.
+/// whole by a key that only silos hold (see <see cref="GrantSigner"/>). How many uses are left is the principal's state.
 /// </summary>
 [GenerateSerializer, Alias("jit.Grant")]
 public sealed record Grant
@@ -99,6 +99,9 @@ public sealed record Grant
     /// <summary>The key of the principal grain that holds it.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public string CallerKey => Caller.KeyOf(Principal, Actors);
+
+    /// <summary>The id of the one grant that a request can create.</summary>
+    public static string IdFor(string requestId) => $"gr_{requestId[(requestId.IndexOf('_', StringComparison.Ordinal) + 1)..]}";
 
     /// <summary>Whether the grant covers this call; time and status are checked apart.</summary>
     public bool Covers(string action, string resource, string? payloadDigest) =>

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace JitGrains.Silo.Secrets;
+namespace JitGrains.Secrets;
 
 /// <summary>Key bytes that no log, error or debugger shows. Immutable and thread-safe.</summary>
 [DebuggerDisplay("[redacted]")]

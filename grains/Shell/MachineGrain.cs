@@ -1,0 +1,117 @@
+using System.Collections.Immutable;
+using JitGrains.Audit;
+using JitGrains.Outbox;
+
+namespace JitGrains.Shell;
+
+/// <summary>
+/// The shell of every grain: load, decide, write state and outbox in one store operation, answer. It never calls another
+/// grain and waits for nothing but its own store.
+/// </summary>
+/// <typeparam name="TState">The machine's state.</typeparam>
+/// <typeparam name="TEvent">The machine's events.</typeparam>
+public abstract class MachineGrain<TState, TEvent>(
+    IStateMachine<TState, TEvent> machine,
+    IPersistentState<GrainDocument<TState>> document,
+    ITurnClock clock,
+    AuditSealer sealer) : Grain, IRemindable
+    where TState : class, new()
+{
+    /// <summary>The grain's one reminder. It is there from before the first write until nothing is left to wait for or deliver.</summary>
+    public const string ReminderName = "due";
+
+    /// <summary>Reminders repeat, so that a lost tick is made up for. Orleans allows no less.</summary>
+    private static readonly TimeSpan ReminderPeriod = TimeSpan.FromMinutes(1);
+
+    /// <summary>The state as of now.</summary>
+    protected TState State => document.State.State;
+
+    /// <summary>The name of the grain's audit chain, with no personal data in it.</summary>
+    protected abstract string AuditSource { get; }
+
+    /// <summary>The audit sealer, for names of chains.</summary>
+    protected AuditSealer Sealer => sealer;
+
+    /// <summary>The turn's time: never before the grain's last.</summary>
+    protected DateTimeOffset Now => clock.UtcNow > document.State.LastNow ? clock.UtcNow : document.State.LastNow;
+
+    /// <inheritdoc/>
+    public Task ReceiveReminder(string reminderName, TickStatus status)
+    {
+        // Written even where nothing happened: what the state says of its reminder must stay true.
+        document.State.ReminderAt = null;
+        return Commit(machine.Tick(State, Now), Now);
+    }
+
+    /// <summary>Runs a command.</summary>
+    protected async Task<Reply<T>> Run<T>(Func<TState, DateTimeOffset, Decision<TEvent, T>> decide)
+        where T : class
+    {
+        var now = Now;
+        var decision = decide(State, now);
+        if (!decision.Events.IsEmpty)
+            await Commit(decision.Events, now);
+        return decision.Reply;
+    }
+
+    private async Task Commit(ImmutableArray<TEvent> events, DateTimeOffset now)
+    {
+        var stored = document.State;
+        var messages = new List<OutboxMessage>();
+        foreach (var happened in events)
+        {
+            var before = stored.State;
+            stored.State = machine.Apply(before, happened);
+            foreach (var draft in machine.Audit(before, happened))
+                Chain(draft, now, messages);
+            messages.AddRange(machine.Effects(stored.State, happened));
+        }
+
+        foreach (var message in messages)
+            stored.Outbox.Add(new OutboxRecord(++stored.OutboxSequence, message));
+        stored.LastNow = now;
+        await KeepReminder(stored, now);
+        await document.WriteStateAsync();
+    }
+
+    private void Chain(AuditDraft draft, DateTimeOffset now, List<OutboxMessage> messages)
+    {
+        var stored = document.State;
+        var entry = sealer.Seal(AuditSource, stored.Chain, now, draft);
+        var opens = stored.Chain.Sequence == 0;
+        stored.Chain = new ChainHead(entry.Sequence, entry.Hash);
+        messages.Add(new OutboxMessage.Audit(entry));
+        if (opens && AuditSource != SystemChain.Source)
+            messages.Add(new OutboxMessage.RecordInSystemChain(SystemChain.Opened(entry)));
+    }
+
+    private async Task KeepReminder(GrainDocument<TState> stored, DateTimeOffset now)
+    {
+        var due = machine.NextDue(stored.State) ?? (EngineTraits.OutboxStaysInState && stored.Outbox.Count > 0 ? now + ReminderPeriod : null);
+        if (due is null)
+        {
+            if (await this.GetReminder(ReminderName) is { } reminder)
+                await this.UnregisterReminder(reminder);
+            stored.ReminderAt = null;
+        }
+        else if (stored.ReminderAt is null || due < stored.ReminderAt)
+        {
+            await this.RegisterOrUpdateReminder(ReminderName, due > now ? due.Value - now : TimeSpan.Zero, ReminderPeriod);
+            stored.ReminderAt = due;
+        }
+    }
+}
+
+/// <summary>Where the engines differ.</summary>
+internal static class EngineTraits
+{
+    /// <summary>
+    /// Whether undelivered messages stay in the state, so that the reminder is their net. On the built-in engine they are
+    /// rows, and its pump finds them by itself.
+    /// </summary>
+#if ORLEANS
+    public static readonly bool OutboxStaysInState = true;
+#else
+    public static readonly bool OutboxStaysInState;
+#endif
+}
