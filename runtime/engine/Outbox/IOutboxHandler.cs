@@ -1,0 +1,25 @@
+using JitGrains.Outbox;
+
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>
+/// Delivers grains' messages: commands to other grains, notifications. Called outside any turn, for one source one
+/// message after the other in order, for several sources at once. At least once: after a crash or a failure the same
+/// record comes again, so what it does must be idempotent by (source, sequence).
+/// </summary>
+public interface IOutboxHandler
+{
+    /// <summary>Delivers a message. Throwing means: not delivered, try again later; the source's later messages wait.</summary>
+    Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken);
+}
+
+/// <summary>
+/// Told of every turn's messages once they are durable and before the turn's caller has its answer: for waking whoever
+/// waits in this process. Must be quick and must not call grains; what it throws is logged and dropped. A crash right
+/// after the commit loses the call, so nothing but waking may depend on it.
+/// </summary>
+public interface ICommitObserver
+{
+    /// <summary>These messages of a grain are durable. For one grain called in the order of its commits.</summary>
+    void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages);
+}

@@ -1,0 +1,11 @@
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>The service that delivers grains' messages. Thread-safe.</summary>
+public interface IOutboxPump
+{
+    /// <summary>
+    /// Completes once no message that was committed before the call, and none that came of delivering those, waits for
+    /// delivery. A message whose delivery fails over and over keeps it from completing.
+    /// </summary>
+    Task WhenIdleAsync(CancellationToken cancellationToken = default);
+}

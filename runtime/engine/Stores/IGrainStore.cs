@@ -1,0 +1,86 @@
+using JitGrains.Outbox;
+
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>
+/// Where grains, their undelivered messages and their reminders are kept. Thread-safe. A failure to reach or write the
+/// store is an exception; nothing that was not durably written is ever answered as done.
+/// </summary>
+public interface IGrainStore
+{
+    /// <summary>
+    /// Begins a turn of one grain. The engine runs one turn of a grain at a time within the process; a store that several
+    /// processes share holds a lock on the grain until the session is disposed.
+    /// </summary>
+    Task<ITurnSession> BeginTurnAsync(GrainId grain, CancellationToken cancellationToken);
+
+    /// <summary>Every grain with undelivered messages.</summary>
+    Task<IReadOnlyList<GrainId>> ListOutboxSourcesAsync(CancellationToken cancellationToken);
+
+    /// <summary>A grain's undelivered messages in order, at most <paramref name="limit"/>.</summary>
+    Task<IReadOnlyList<OutboxRecord>> ReadOutboxAsync(GrainId source, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Forgets a grain's messages up to and including this sequence number: they were delivered.</summary>
+    Task DeleteOutboxAsync(GrainId source, long throughSequence, CancellationToken cancellationToken);
+
+    /// <summary>Reminders due at this time, the most overdue first, at most <paramref name="limit"/>.</summary>
+    Task<IReadOnlyList<StoredReminder>> ReadDueRemindersAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken);
+
+    /// <summary>When the next reminder after this time is due, or null where none is.</summary>
+    Task<DateTimeOffset?> NextReminderAfterAsync(DateTimeOffset time, CancellationToken cancellationToken);
+
+    /// <summary>Moves a reminder on, unless it was removed or registered anew since it was read.</summary>
+    Task MoveReminderAsync(StoredReminder reminder, DateTimeOffset due, CancellationToken cancellationToken);
+}
+
+/// <summary>One turn's hold on its grain. Used by one turn only; not thread-safe.</summary>
+public interface ITurnSession : IAsyncDisposable
+{
+    /// <summary>The stored document, or null where there is none.</summary>
+    string? State { get; }
+
+    /// <summary>The stored version, or null where there is none.</summary>
+    string? ETag { get; }
+
+    /// <summary>The turn's time, read after the grain was locked: the store's clock where it has one of its own.</summary>
+    DateTimeOffset Now { get; }
+
+    /// <summary>The grain's reminder of that name as stored, or null.</summary>
+    Task<StoredReminder?> FindReminderAsync(string name);
+
+    /// <summary>Reads <see cref="State"/> and <see cref="ETag"/> anew.</summary>
+    Task ReloadAsync();
+
+    /// <summary>
+    /// Writes all of it in one transaction, or nothing; afterwards <see cref="State"/> and <see cref="ETag"/> are the written
+    /// ones. Throws <see cref="InconsistentStateException"/> where the store holds another version than <see cref="ETag"/>.
+    /// </summary>
+    Task CommitAsync(GrainWrite write);
+}
+
+/// <summary>What a turn writes in one transaction.</summary>
+/// <param name="State">The document, or null where only reminders change.</param>
+/// <param name="Outbox">Messages to add. Rows (<see cref="OutboxMessage.IsRow"/>) go to their own tables, the others wait for delivery.</param>
+/// <param name="Reminders">Reminders to register or remove.</param>
+public sealed record GrainWrite(string? State, IReadOnlyList<OutboxRecord> Outbox, IReadOnlyList<ReminderChange> Reminders);
+
+/// <summary>A reminder to register, or to remove where <paramref name="Due"/> is null.</summary>
+/// <param name="Name">Its name within its grain.</param>
+/// <param name="Due">When it is due.</param>
+/// <param name="Period">The time between ticks.</param>
+public sealed record ReminderChange(string Name, DateTimeOffset? Due, TimeSpan Period);
+
+/// <summary>A reminder as stored.</summary>
+/// <param name="Registration">A number that no other registration has, so that a moved or removed reminder is told from a new one of its name.</param>
+/// <param name="Grain">Whose it is.</param>
+/// <param name="Name">Its name within its grain.</param>
+/// <param name="FirstDue">When it was first due.</param>
+/// <param name="Due">When it is due.</param>
+/// <param name="Period">The time between ticks.</param>
+public sealed record StoredReminder(
+    long Registration,
+    GrainId Grain,
+    string Name,
+    DateTimeOffset FirstDue,
+    DateTimeOffset Due,
+    TimeSpan Period);

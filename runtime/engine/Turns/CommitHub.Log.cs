@@ -1,0 +1,9 @@
+using Microsoft.Extensions.Logging;
+
+namespace JitGrains.Runtime.Engine;
+
+internal sealed partial class CommitHub
+{
+    [LoggerMessage(1000, LogLevel.Error, "{Observer} threw after a commit of a {GrainType}; the commit stands")]
+    private static partial void LogObserverFailed(ILogger logger, Exception exception, string observer, string grainType);
+}

@@ -1,0 +1,79 @@
+using JitGrains.Outbox;
+using JitGrains.Shell;
+
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>One turn of one grain: what it read, and the one way by which it writes.</summary>
+internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commits) : IGrainContext, IGrainReminders
+{
+    private readonly Dictionary<string, ReminderChange> reminders = new(StringComparer.Ordinal);
+    private bool ended;
+
+    public GrainId GrainId => grain;
+
+    public IGrainReminders Reminders => this;
+
+    public ITurnSession Session => session;
+
+    /// <summary>Writes the state, its messages and the reminders changed so far, in one transaction.</summary>
+    public Task WriteAsync(string state, IReadOnlyList<OutboxRecord> outbox) => CommitAsync(state, outbox);
+
+    /// <summary>Writes reminders that changed after the last write, or without one.</summary>
+    public Task CompleteAsync() => reminders.Count == 0 ? Task.CompletedTask : CommitAsync(null, []);
+
+    /// <summary>From here on the grain's references to its state and reminders are of no use.</summary>
+    public void End() => ended = true;
+
+    public void ThrowIfEnded()
+    {
+        if (ended)
+            throw new InvalidOperationException($"a turn of {grain.Type} went on after its method's task had completed");
+    }
+
+    public Task<IGrainReminder> RegisterOrUpdateAsync(string reminderName, TimeSpan dueTime, TimeSpan period)
+    {
+        ThrowIfEnded();
+        ArgumentException.ThrowIfNullOrEmpty(reminderName);
+        ArgumentOutOfRangeException.ThrowIfLessThan(dueTime, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(period, TimeSpan.Zero);
+        reminders[reminderName] = new ReminderChange(reminderName, session.Now + dueTime, period);
+        return Task.FromResult<IGrainReminder>(new Reminder(reminderName));
+    }
+
+    public Task UnregisterAsync(string reminderName)
+    {
+        ThrowIfEnded();
+        reminders[reminderName] = new ReminderChange(reminderName, null, TimeSpan.Zero);
+        return Task.CompletedTask;
+    }
+
+    public async Task<IGrainReminder?> GetAsync(string reminderName)
+    {
+        ThrowIfEnded();
+        var exists = reminders.TryGetValue(reminderName, out var change)
+            ? change.Due is not null
+            : await session.FindReminderAsync(reminderName) is not null;
+        return exists ? new Reminder(reminderName) : null;
+    }
+
+    private async Task CommitAsync(string? state, IReadOnlyList<OutboxRecord> outbox)
+    {
+        ThrowIfEnded();
+        var write = new GrainWrite(state, outbox, [.. reminders.Values]);
+        await session.CommitAsync(write);
+        reminders.Clear();
+        commits.Publish(grain, write);
+    }
+
+    private sealed record Reminder(string ReminderName) : IGrainReminder;
+}
+
+/// <summary>The turn's time, for grains' constructors. One for each turn.</summary>
+internal sealed class TurnClock : ITurnClock
+{
+    private DateTimeOffset? now;
+
+    public DateTimeOffset UtcNow => now ?? throw new InvalidOperationException("there is a turn clock within turns only");
+
+    public void Set(DateTimeOffset time) => now = time;
+}

@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+using JitGrains.Outbox;
+using JitGrains.Runtime.Engine;
+using JitGrains.TestSupport;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace JitGrains.UnitTests.Runtime;
+
+/// <summary>An engine with test grains on one of the stores.</summary>
+internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
+{
+    private readonly ServiceProvider services;
+    private readonly TempFolder? ownFolder;
+    private IHostedService[] running = [];
+
+    private EngineHarness(string store, string? folder, ManualTime? time, Action<GrainEngineOptions>? configure, Action<IServiceCollection>? add)
+    {
+        Time = time ?? new ManualTime();
+        if (store == "sqlite" && folder is null)
+            ownFolder = new TempFolder();
+        Folder = folder ?? ownFolder?.Path;
+        var collection = new ServiceCollection();
+        collection.AddSingleton<TimeProvider>(Time);
+        collection.AddSingleton(Log);
+        collection.AddSingleton<IOutboxHandler>(this);
+        collection.AddGrainEngine(options =>
+        {
+            options.AddGrain<TallyGrain>();
+            options.UseMemory = store == "memory";
+            options.DataFolder = Folder;
+            configure?.Invoke(options);
+        });
+        add?.Invoke(collection);
+        services = collection.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
+    }
+
+    public static TheoryData<string> Stores { get; } = ["memory"];
+
+    public ManualTime Time { get; }
+
+    public TallyLog Log { get; } = new();
+
+    public string? Folder { get; }
+
+    /// <summary>What the outbox delivered, in order.</summary>
+    public ConcurrentQueue<(GrainId Source, long Sequence, OutboxMessage Message)> Delivered { get; } = [];
+
+    /// <summary>Called before a delivery counts; may throw.</summary>
+    public Func<GrainId, OutboxRecord, Task>? OnDeliver { get; set; }
+
+    public IGrainStore Store => services.GetRequiredService<IGrainStore>();
+
+    public IReadModel Views => services.GetRequiredService<IReadModel>();
+
+    public IAuditStore Audit => services.GetRequiredService<IAuditStore>();
+
+    public OutboxPump Pump => services.GetRequiredService<OutboxPump>();
+
+    public ReminderService Reminders => services.GetRequiredService<ReminderService>();
+
+    public static EngineHarness Create(
+        string store, string? folder = null, ManualTime? time = null, Action<GrainEngineOptions>? configure = null, Action<IServiceCollection>? add = null) =>
+        new(store, folder, time, configure, add);
+
+    public static async Task<EngineHarness> StartAsync(
+        string store, string? folder = null, ManualTime? time = null, Action<GrainEngineOptions>? configure = null, Action<IServiceCollection>? add = null)
+    {
+        var harness = new EngineHarness(store, folder, time, configure, add);
+        await harness.StartServicesAsync();
+        return harness;
+    }
+
+    public async Task StartServicesAsync()
+    {
+        running = [.. services.GetServices<IHostedService>()];
+        foreach (var service in running)
+            await service.StartAsync(CancellationToken.None);
+    }
+
+    public T Get<T>() where T : notnull => services.GetRequiredService<T>();
+
+    public ITallyGrain Tally(string key) => Get<IGrainFactory>().GetGrain<ITallyGrain>(key);
+
+    public async Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken)
+    {
+        if (OnDeliver is { } deliver)
+            await deliver(source, record);
+        Delivered.Enqueue((source, record.Sequence, record.Message));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var service in running.Reverse())
+            await service.StopAsync(CancellationToken.None);
+        await services.DisposeAsync();
+        ownFolder?.Dispose();
+    }
+}
+
+/// <summary>A folder of its own, gone after the test. Not created by itself.</summary>
+internal sealed class TempFolder : IDisposable
+{
+    private readonly DirectoryInfo parent = Directory.CreateTempSubdirectory("jitgrains-test-");
+
+    public string Path => System.IO.Path.Combine(parent.FullName, "data");
+
+    public void Dispose() => parent.Delete(recursive: true);
+}
