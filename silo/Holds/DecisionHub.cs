@@ -1,0 +1,95 @@
+using JitGrains.Approvals;
+using JitGrains.Outbox;
+using JitGrains.Runtime.Engine;
+
+namespace JitGrains.Silo.Holds;
+
+/// <summary>
+/// Wakes whoever waits for a request's decision in this process, right after the turn that decided it is durable.
+/// Subscribe first, then read the request, then wait: so no decision can fall in between. Ten thousand waiters cost a
+/// dictionary entry and a task each. Thread-safe.
+/// </summary>
+public sealed class DecisionHub : ICommitObserver
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, Channel> channels = new(StringComparer.Ordinal);
+
+    /// <summary>How many wait at the moment.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (gate)
+                return channels.Values.Sum(c => c.Subscribers);
+        }
+    }
+
+    /// <summary>Starts to listen for the request's decision. Dispose to stop.</summary>
+    public DecisionSubscription Subscribe(string requestId)
+    {
+        lock (gate)
+        {
+            if (!channels.TryGetValue(requestId, out var channel))
+                channels[requestId] = channel = new Channel();
+            channel.Subscribers++;
+            return new DecisionSubscription(this, requestId, channel.Decided.Task);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages)
+    {
+        foreach (var message in messages)
+        {
+            if (message is not OutboxMessage.ShowRequest { Request: { Status: not RequestStatus.Pending } request })
+                continue;
+            lock (gate)
+            {
+                if (channels.TryGetValue(request.Id, out var channel))
+                    channel.Decided.TrySetResult();
+            }
+        }
+    }
+
+    internal void Unsubscribe(string requestId)
+    {
+        lock (gate)
+        {
+            if (channels.TryGetValue(requestId, out var channel) && --channel.Subscribers == 0)
+                channels.Remove(requestId);
+        }
+    }
+
+    private sealed class Channel
+    {
+        // The committing turn must not run the waiters' continuations.
+        public TaskCompletionSource Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public int Subscribers { get; set; }
+    }
+}
+
+/// <summary>One waiter. Dispose it once.</summary>
+public sealed class DecisionSubscription : IDisposable
+{
+    private readonly DecisionHub hub;
+    private readonly string requestId;
+    private int disposed;
+
+    internal DecisionSubscription(DecisionHub hub, string requestId, Task decided)
+    {
+        this.hub = hub;
+        this.requestId = requestId;
+        Decided = decided;
+    }
+
+    /// <summary>Completes when the request was decided after the subscription began.</summary>
+    public Task Decided { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+            hub.Unsubscribe(requestId);
+    }
+}
