@@ -19,6 +19,9 @@ public sealed record RawRequest
 
     /// <summary>Every header line in order; a name that came twice is there twice. Host (or :authority) included as <c>Host</c>.</summary>
     public required ImmutableArray<HeaderLine> Headers { get; init; }
+
+    /// <summary>The <c>:protocol</c> of an extended CONNECT (RFC 8441), or null.</summary>
+    public string? ConnectProtocol { get; init; }
 }
 
 /// <summary>A header line.</summary>
@@ -71,11 +74,14 @@ public sealed record CanonicalRequest
     /// <summary>The query's parameters in order.</summary>
     public required ImmutableArray<QueryParameter> Query { get; init; }
 
-    /// <summary>Every header line in order, names in lower case.</summary>
+    /// <summary>Every header line in order, names in lower case, values without white space around them.</summary>
     public required ImmutableArray<HeaderLine> Headers { get; init; }
 
     /// <summary>Whether this asks for a WebSocket (by GET, or RFC 8441 CONNECT).</summary>
     public bool IsWebSocket { get; init; }
+
+    /// <summary>Whether a Trailer header announces fields after the body.</summary>
+    public bool DeclaresTrailers { get; init; }
 
     /// <summary>Path and query as sent: what goes upstream.</summary>
     public string RawTarget => RawPath + RawQuery;
@@ -83,6 +89,34 @@ public sealed record CanonicalRequest
     /// <summary>The values of a header, in order.</summary>
     public IEnumerable<string> HeaderValues(string lowerCaseName) =>
         Headers.Where(h => h.Name == lowerCaseName).Select(h => h.Value);
+
+    /// <summary>The value of a header that came exactly once, or null.</summary>
+    public string? SingleHeader(string lowerCaseName)
+    {
+        string? value = null;
+        foreach (var header in Headers)
+        {
+            if (header.Name != lowerCaseName)
+                continue;
+            if (value is not null)
+                return null;
+            value = header.Value;
+        }
+
+        return value;
+    }
+
+    /// <summary>Whether a header came at all.</summary>
+    public bool HasHeader(string lowerCaseName)
+    {
+        foreach (var header in Headers)
+        {
+            if (header.Name == lowerCaseName)
+                return true;
+        }
+
+        return false;
+    }
 }
 
 /// <summary>Why a request has no canonical form.</summary>

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using JitGrains.Unicode;
 
 namespace JitGrains.Identity;
 
@@ -17,7 +17,7 @@ public static class SafeText
 
     /// <summary>A principal's or group's name: no white space, control, format (bidirectional) or unassigned characters, no caret, NFC.</summary>
     public static bool IsSafeName(string text) =>
-        IsShowable(text, allowSpace: false) && !text.Contains('^', StringComparison.Ordinal) && text.IsNormalized(NormalizationForm.FormC);
+        IsShowable(text, allowSpace: false) && !text.Contains('^', StringComparison.Ordinal) && UnicodeForm.IsComposed(text);
 
     /// <summary>A reason, comment or ticket: text that can be shown to a person without misleading them; spaces allowed, line breaks not.</summary>
     public static bool IsSafeSentence(string text) => IsShowable(text, allowSpace: true);
