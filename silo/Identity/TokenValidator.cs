@@ -1,0 +1,160 @@
+using System.Collections.Frozen;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace JitGrains.Silo.Identity;
+
+/// <summary>Tells who calls, by the bearer token (RFC 6750, RFC 7519, RFC 8725). Thread-safe.</summary>
+public interface ITokenValidator
+{
+    /// <summary>Checks the Authorization header's values. A token seen before is answered from memory.</summary>
+    /// <param name="authorization">Every value of the header as it came.</param>
+    /// <param name="now">The time of the call.</param>
+    /// <param name="cancellation">Ends waiting for an issuer's keys.</param>
+    ValueTask<TokenResult> ValidateAsync(StringValues authorization, DateTimeOffset now, CancellationToken cancellation);
+}
+
+/// <summary>The validator: issuers are pinned by exact name, each with its own keys and algorithms. Thread-safe.</summary>
+public sealed class TokenValidator : ITokenValidator, IDisposable
+{
+    /// <summary>Longest accepted token, in characters.</summary>
+    public const int MaxTokenLength = 16 * 1024;
+
+    private const int CacheCapacity = 20_000;
+    private static readonly TokenResult.Invalid Malformed = new(TokenCodes.Malformed, "The token is not a signed JWT.");
+    private static readonly HashSet<string> AcceptedTypes = new(StringComparer.OrdinalIgnoreCase) { "JWT", "at+jwt", "application/at+jwt", "application/jwt" };
+
+    private readonly VerifiedTokenCache cache = new(CacheCapacity);
+    private readonly JsonWebTokenHandler handler = new() { MaximumTokenSizeInBytes = MaxTokenLength, MapInboundClaims = false };
+    private readonly HttpClient http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(2) })
+    {
+        Timeout = TimeSpan.FromSeconds(10),
+        MaxResponseContentBufferSize = 1024 * 1024,
+    };
+
+    private readonly Lock gate = new();
+    private readonly TimeProvider time;
+    private readonly ILogger<TokenValidator> logger;
+    private FrozenDictionary<string, IssuerKeys> issuers;
+
+    /// <summary>Creates the validator.</summary>
+    /// <exception cref="StartupException">An issuer is misconfigured; every problem is listed.</exception>
+    public TokenValidator(IReadOnlyCollection<IssuerOptions> issuers, TimeProvider time, ILogger<TokenValidator> logger)
+    {
+        StartupException.ThrowIfAny(IssuerOptions.ProblemsOf(issuers));
+        this.time = time;
+        this.logger = logger;
+        this.issuers = issuers.Select(KeysOf).ToFrozenDictionary(k => k.Options.Issuer, StringComparer.Ordinal);
+    }
+
+    internal int CachedTokens => cache.Count;
+
+    /// <summary>Accepts one more issuer from now on: the quickstart's own, whose address is known only once it listens.</summary>
+    /// <exception cref="StartupException">It is misconfigured, or its realm or name is taken.</exception>
+    public void Trust(IssuerOptions issuer)
+    {
+        lock (gate)
+        {
+            StartupException.ThrowIfAny(IssuerOptions.ProblemsOf([.. issuers.Values.Select(k => k.Options), issuer]));
+            issuers = issuers.Values.Append(KeysOf(issuer)).ToFrozenDictionary(k => k.Options.Issuer, StringComparer.Ordinal);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<TokenResult> ValidateAsync(StringValues authorization, DateTimeOffset now, CancellationToken cancellation)
+    {
+        if (authorization.Count == 0)
+            return Refused(TokenCodes.Missing, "An Authorization header with a bearer token is needed.");
+        if (authorization.Count > 1)
+            return Refused(TokenCodes.Several, "There is more than one Authorization header.");
+        var header = authorization[0] ?? "";
+        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+            return Refused(TokenCodes.Scheme, "The Authorization scheme is not Bearer.");
+        var token = header.AsSpan("Bearer ".Length).Trim(' ');
+        if (token.Length > MaxTokenLength)
+            return Refused(TokenCodes.TooLarge, $"The token has more than {MaxTokenLength} characters.");
+        if (token.IsEmpty || !TokenHash.TryOf(token, out var hash))
+            return ValueTask.FromResult<TokenResult>(Malformed);
+
+        if (cache.Find(hash) is { } known && now >= known.NotBefore && now < known.ExpiresAt && known.Keys.AreUsable())
+            return ValueTask.FromResult<TokenResult>(known.Result);
+        return VerifyAsync(token.ToString(), hash, now, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => http.Dispose();
+
+    private static ValueTask<TokenResult> Refused(string code, string detail) => ValueTask.FromResult<TokenResult>(new TokenResult.Invalid(code, detail));
+
+    private IssuerKeys KeysOf(IssuerOptions options) => new(options, http, time, logger, cache.Flush);
+
+    private async ValueTask<TokenResult> VerifyAsync(string token, TokenHash hash, DateTimeOffset now, CancellationToken cancellation)
+    {
+        if (TryParse(token) is not { } jwt || jwt.TryGetHeaderValue<object>("crit", out _) || (jwt.Typ is { Length: > 0 } typ && !AcceptedTypes.Contains(typ)))
+            return Malformed;
+        if (TokenClaims.TryRead(jwt.EncodedPayload) is not { } claims
+            || !claims.TryGetValue("iss", out var iss) || iss.ValueKind != System.Text.Json.JsonValueKind.String)
+        {
+            return Malformed;
+        }
+
+        if (!Volatile.Read(ref issuers).TryGetValue(iss.GetString()!, out var keys))
+            return new TokenResult.Invalid(TokenCodes.Issuer, "The token's issuer is not accepted here.");
+        if (!keys.Options.AcceptedAlgorithms.Contains(jwt.Alg, StringComparer.Ordinal))
+            return new TokenResult.Invalid(TokenCodes.Algorithm, "The token's signature algorithm is not accepted from this issuer.");
+
+        // Read before the key is looked up: what is verified with a key that goes meanwhile is not kept.
+        var generation = cache.Generation;
+        var lookup = await keys.FindAsync(string.IsNullOrEmpty(jwt.Kid) ? null : jwt.Kid, jwt.Alg, cancellation);
+        if (lookup.Key is null)
+        {
+            return lookup.IssuerAnswers
+                ? new TokenResult.Invalid(TokenCodes.Key, "The token is signed with a key that its issuer does not publish.")
+                : new TokenResult.Unavailable("The keys of the token's issuer cannot be fetched.");
+        }
+
+        if (await ProblemOfAsync(jwt, keys.Options, lookup.Key) is { } problem)
+            return problem;
+        var result = TokenClaims.ToCaller(claims, keys.Options, now);
+        if (result is TokenResult.Valid valid)
+            cache.Add(hash, new VerifiedToken(valid, TokenClaims.UsableFrom(claims, keys.Options), valid.Caller.TokenExpiresAt, keys, generation));
+        return result;
+    }
+
+    private static JsonWebToken? TryParse(string token)
+    {
+        try
+        {
+            // Three parts: signed, not encrypted.
+            return token.AsSpan().Count('.') == 2 ? new JsonWebToken(token) : null;
+        }
+        catch (Exception e) when (e is ArgumentException or SecurityTokenException or System.Text.Json.JsonException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    private async Task<TokenResult.Invalid?> ProblemOfAsync(JsonWebToken jwt, IssuerOptions issuer, SecurityKey key)
+    {
+        var result = await handler.ValidateTokenAsync(jwt, new TokenValidationParameters
+        {
+            ValidIssuer = issuer.Issuer,
+            ValidAudiences = issuer.Audiences,
+            ValidAlgorithms = issuer.AcceptedAlgorithms,
+            IssuerSigningKey = key,
+            RequireAudience = true,
+            RequireSignedTokens = true,
+            TryAllIssuerSigningKeys = true,
+            // Times are checked by our own clock, on each use (TokenClaims).
+            ValidateLifetime = false,
+        });
+        return result switch
+        {
+            { IsValid: true } => null,
+            { Exception: SecurityTokenInvalidAudienceException } => new(TokenCodes.Audience, "The token is for another audience."),
+            _ => new(TokenCodes.Signature, "The token's signature is not valid."),
+        };
+    }
+}
