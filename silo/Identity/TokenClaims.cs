@@ -1,8 +1,8 @@
 using System.Buffers.Text;
 using System.Collections.Immutable;
-using System.Text;
 using System.Text.Json;
 using JitGrains.Identity;
+using JitGrains.Unicode;
 
 namespace JitGrains.Silo.Identity;
 
@@ -139,7 +139,7 @@ internal static class TokenClaims
         foreach (var name in names)
         {
             if (name.ValueKind != JsonValueKind.String || name.GetString() is not { Length: > 0 and <= MaxGroupLength } text
-                || !SafeText.IsSafeSentence(text) || !text.IsNormalized(NormalizationForm.FormC))
+                || !SafeText.IsSafeSentence(text) || !UnicodeForm.IsComposed(text))
             {
                 return false;
             }

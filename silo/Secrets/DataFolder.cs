@@ -55,7 +55,13 @@ public sealed class DataFolder
     /// <exception cref="IOException">The file exists, or cannot be written.</exception>
     public void WriteNew(string name, ReadOnlySpan<byte> content) => WriteNewFile(PathOf(name), content);
 
-    internal static void WriteNewFile(string path, ReadOnlySpan<byte> content)
+    /// <summary>As <see cref="WriteNew"/>, in place of what is there.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void Replace(string name, ReadOnlySpan<byte> content) => WriteFile(PathOf(name), content, overwrite: true);
+
+    internal static void WriteNewFile(string path, ReadOnlySpan<byte> content) => WriteFile(path, content, overwrite: false);
+
+    private static void WriteFile(string path, ReadOnlySpan<byte> content, bool overwrite)
     {
         // Written beside and moved, so that a crash in between leaves no half a secret.
         var draft = path + ".new";
@@ -69,7 +75,7 @@ public sealed class DataFolder
             stream.Flush(flushToDisk: true);
         }
 
-        File.Move(draft, path, overwrite: false);
+        File.Move(draft, path, overwrite);
     }
 
     [UnsupportedOSPlatform("windows")]
