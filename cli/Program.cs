@@ -1,1 +1,3 @@
-System.Console.WriteLine();
+using JitGrains.Cli;
+
+return await JitCommand.RunAsync(args, CliHost.OfProcess());

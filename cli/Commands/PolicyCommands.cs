@@ -1,0 +1,23 @@
+using System.CommandLine;
+using JitGrains.Cli.Api;
+
+namespace JitGrains.Cli.Commands;
+
+/// <summary><c>jit policy</c>: what is in force, and checks of files before they are.</summary>
+internal static class PolicyCommands
+{
+    public static Command Build(Wiring wiring) => new("policy", "Show, check and test policies.") { BuildShow(wiring) };
+
+    private static Command BuildShow(Wiring wiring) =>
+        wiring.Run(new Command("show", "Show the policy in force: version, files, problems of a reload."), async (_, run, ct) =>
+        {
+            var answer = await run.Control.GetAsync("/api/v1/policy", ct);
+            if (answer is not ApiAnswer.Ok ok)
+                return run.Output.Failed(answer);
+            if (run.Output.IsJson)
+                run.Output.Json(ok.Body);
+            else
+                run.Output.Outline(ok.Body);
+            return ExitCodes.Ok;
+        });
+}
