@@ -23,6 +23,9 @@ internal sealed record CliHost
     /// <summary>What relative paths are relative to.</summary>
     public required string WorkingDirectory { get; init; }
 
+    /// <summary>How long a server may take. Above what a held poll (50 s) or a revocation that waits out a lease needs.</summary>
+    public TimeSpan HttpTimeout { get; init; } = TimeSpan.FromSeconds(75);
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public static CliHost OfProcess() => new()

@@ -65,7 +65,7 @@ internal sealed class Invocation : IDisposable
         }
 
         var dataFolder = host.FullPath(Choose(globals.Data, "JITGRAINS__DATA", "data"));
-        var http = HttpExchange.CreateClient();
+        var http = HttpExchange.CreateClient(host.HttpTimeout);
         return new Invocation(
             host,
             new Output(host, parsed.GetValue(globals.Json)),

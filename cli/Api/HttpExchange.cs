@@ -5,16 +5,13 @@ namespace JitGrains.Cli.Api;
 /// <summary>One HTTP exchange, told as an <see cref="ApiAnswer"/>.</summary>
 internal static class HttpExchange
 {
-    /// <summary>How long a server may take. Above what a held poll (50 s) or a revocation that waits out a lease needs.</summary>
-    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(75);
-
     private const int LargestAnswer = 64 * 1024 * 1024;
 
     /// <summary>
     /// A client that goes where it was told and nowhere else: no proxy from the environment and no redirects, either of
     /// which would carry the caller's token to another party.
     /// </summary>
-    public static HttpClient CreateClient()
+    public static HttpClient CreateClient(TimeSpan timeout)
     {
         var client = new HttpClient(new SocketsHttpHandler
         {
@@ -24,7 +21,7 @@ internal static class HttpExchange
             ConnectTimeout = TimeSpan.FromSeconds(10),
         })
         {
-            Timeout = Timeout,
+            Timeout = timeout,
             MaxResponseContentBufferSize = LargestAnswer,
         };
         client.DefaultRequestHeaders.TryAddWithoutValidation("Accept", "application/json, application/problem+json");
@@ -43,7 +40,7 @@ internal static class HttpExchange
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            return new ApiAnswer.Unreachable($"the {serverName} at {address} did not answer in {Durations.Format(Timeout)}");
+            return new ApiAnswer.Unreachable($"the {serverName} at {address} did not answer in {Durations.Format(http.Timeout)}");
         }
         catch (HttpRequestException e) when (e.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
         {

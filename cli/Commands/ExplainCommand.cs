@@ -25,7 +25,7 @@ internal static class ExplainCommand
             var isCall = result.GetResult(url) is { Tokens.Count: > 0 };
             if (isCall && result.GetValue(principal) is null)
                 result.AddError("--as PRINCIPAL says whose call to explain");
-            if (!isCall && !Syntax.IsId(first, "rq_"))
+            if (first.Length > 0 && !isCall && !Syntax.IsId(first, "rq_"))
                 result.AddError($"'{first}' is not an approval request's id, and without a URL it is no call");
             if (!isCall && (result.GetResult(groups) ?? result.GetResult(body)) is not null)
                 result.AddError("--groups and --body go with METHOD URL");

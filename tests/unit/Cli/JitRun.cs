@@ -17,6 +17,8 @@ public sealed class JitRun : IDisposable
 
     public bool Terminal { get; set; }
 
+    public TimeSpan HttpTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
     public string Input { get; set; } = "";
 
     public ManualTime Time { get; } = new();
@@ -68,6 +70,7 @@ public sealed class JitRun : IDisposable
             Environment = name => Environment.GetValueOrDefault(name),
             WorkingDirectory = Folder,
             Time = Time,
+            HttpTimeout = HttpTimeout,
         };
         var code = await JitCommand.RunAsync(args, host);
         Out = output.ToString();
