@@ -31,7 +31,10 @@ public static class GrainEngineExtensions
         services.AddScoped<TurnClock>();
         services.AddScoped<ITurnClock>(s => s.GetRequiredService<TurnClock>());
 
-        AddStore<MemoryStore>(services);
+        if (options.UseMemory)
+            AddStore<MemoryStore>(services);
+        else
+            AddStore<SqliteStore>(services);
 
         services.AddSingleton<OutboxPump>();
         services.AddSingleton<IOutboxPump>(s => s.GetRequiredService<OutboxPump>());

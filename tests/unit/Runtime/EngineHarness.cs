@@ -35,7 +35,7 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
         services = collection.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
     }
 
-    public static TheoryData<string> Stores { get; } = ["memory"];
+    public static TheoryData<string> Stores { get; } = ["memory", "sqlite"];
 
     public ManualTime Time { get; }
 

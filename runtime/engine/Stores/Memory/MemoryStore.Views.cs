@@ -97,13 +97,13 @@ internal sealed partial class MemoryStore : IReadModel
         where T : class
     {
         lock (gate)
-            return table.TryGetValue(id, out var json) ? Parse<T>(json) : null;
+            return table.TryGetValue(id, out var json) ? StoreJson.Parse<T>(json) : null;
     }
 
     private List<T> All<T>(Dictionary<string, string> table)
     {
         lock (gate)
-            return [.. table.Values.Select(Parse<T>)];
+            return [.. table.Values.Select(StoreJson.Parse<T>)];
     }
 
     private Action PrepareRow(OutboxMessage message)
@@ -125,7 +125,7 @@ internal sealed partial class MemoryStore : IReadModel
 
     private Action Upsert<T>(Dictionary<string, string> table, string id, T row, PrincipalId[] involved, string callerKey)
     {
-        var json = Print(row);
+        var json = StoreJson.Print(row);
         return () =>
         {
             table[id] = json;

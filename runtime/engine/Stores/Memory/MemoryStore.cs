@@ -1,6 +1,3 @@
-using System.Text.Json;
-using JitGrains.Audit;
-using JitGrains.Json;
 using JitGrains.Outbox;
 
 namespace JitGrains.Runtime.Engine;
@@ -36,7 +33,7 @@ internal sealed partial class MemoryStore(TimeProvider time) : IGrainStore, ISto
         lock (gate)
         {
             return Task.FromResult<IReadOnlyList<OutboxRecord>>(outbox.TryGetValue(source, out var rows)
-                ? [.. rows.Take(limit).Select(row => new OutboxRecord(row.Key, Parse<OutboxMessage>(row.Value)))]
+                ? [.. rows.Take(limit).Select(row => new OutboxRecord(row.Key, StoreJson.Parse<OutboxMessage>(row.Value)))]
                 : []);
         }
     }
@@ -80,10 +77,6 @@ internal sealed partial class MemoryStore(TimeProvider time) : IGrainStore, ISto
         return Task.CompletedTask;
     }
 
-    private static string Print<T>(T value) => JsonSerializer.Serialize(value, JitJson.Options);
-
-    private static T Parse<T>(string json) => JsonSerializer.Deserialize<T>(json, JitJson.Options)!;
-
     private (string? State, long Version) Load(GrainId grain)
     {
         lock (gate)
@@ -97,7 +90,7 @@ internal sealed partial class MemoryStore(TimeProvider time) : IGrainStore, ISto
             // What can refuse comes first, so that what follows happens whole.
             if (write.State is not null && grains.GetValueOrDefault(grain).Version != version)
                 throw new InconsistentStateException($"a {grain.Type} was written by another turn");
-            var messages = write.Outbox.Where(r => !r.Message.IsRow).Select(r => (r.Sequence, Json: Print(r.Message))).ToArray();
+            var messages = write.Outbox.Where(r => !r.Message.IsRow).Select(r => (r.Sequence, Json: StoreJson.Print(r.Message))).ToArray();
             if (outbox.TryGetValue(grain, out var pending) && messages.Any(m => pending.ContainsKey(m.Sequence)))
                 throw new InvalidOperationException($"an outbox sequence of a {grain.Type} was used twice");
             var apply = write.Outbox.Where(r => r.Message.IsRow).Select(r => PrepareRow(r.Message)).ToArray();
