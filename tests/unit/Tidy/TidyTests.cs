@@ -108,7 +108,7 @@ public sealed partial class TidyTests
     [GeneratedRegex(@"\bDateTime(Offset)?\.(UtcNow|Now|Today)\b|\bStopwatch\.(StartNew|GetTimestamp)\b|\bEnvironment\.TickCount")]
     private static partial Regex ClockStatics();
 
-    [GeneratedRegex(@"\bThread\.Sleep\b|\.GetAwaiter\(\)\.GetResult\(\)|\.Wait\(\)|\bTask\.Wait(All|Any)\(|(?<!Decision|Canonical|Load)\.Result\b(?!\s*[({=])")]
+    [GeneratedRegex(@"\bThread\.Sleep\b|\.GetAwaiter\(\)\.GetResult\(\)|\.Wait\(\)|\bTask\.Wait(All|Any)\(|(\)|[tT]ask)\.Result\b")]
     private static partial Regex Blocking();
 
     [GeneratedRegex(@"\bTask\.(Run|Delay|Factory)\b|\bnew Timer\b|ConfigureAwait|\[Reentrant|AlwaysInterleave|MayInterleave|\bThread\b")]
