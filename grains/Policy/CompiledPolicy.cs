@@ -1,18 +1,75 @@
 using System.Collections.Immutable;
 using JitGrains.Http;
+using JitGrains.Policy.Evaluation;
+using JitGrains.Policy.Matching;
 
 namespace JitGrains.Policy;
 
 /// <summary>
 /// A whole policy, validated and compiled; what is decided depends on it and on the arguments only. Immutable and
 /// thread-safe. Precedence: deny over approve over allow; no match denies. A condition that cannot be evaluated counts
-/// as true for deny and approve, and false for allow and automatic approval.
+/// as true for deny and approve, and false for allow and automatic approval. Made by <see cref="PolicyLoader"/>.
 /// </summary>
 public sealed class CompiledPolicy
 {
+    private readonly ImmutableArray<CompiledApi> apis;
+    private readonly ImmutableDictionary<string, CompiledAction> actions;
+    private readonly Matcher matcher;
+
+    internal CompiledPolicy(string version, string? realm, ImmutableArray<CompiledApi> apis, ImmutableArray<CompiledRule> rules)
+    {
+        Version = version;
+        Realm = realm;
+        this.apis = apis;
+        Apis = [.. apis.Select(a => a.Definition)];
+        actions = apis.SelectMany(a => a.Actions).ToImmutableDictionary(a => a.Definition.Name, StringComparer.Ordinal);
+        matcher = new Matcher(apis);
+        Evaluator = new Evaluator(rules, actions.Values.Select(a => a.Definition));
+    }
+
     /// <summary>SHA-256 over the policy's files, short (<c>sha256-</c> and 16 hex digits): stamped on every decision.</summary>
-    public required string Version { get; init; }
+    public string Version { get; }
+
+    /// <summary>The realm of principals and groups that are written without one, or null.</summary>
+    public string? Realm { get; }
 
     /// <summary>The APIs in file order.</summary>
-    public required ImmutableArray<ApiDefinition> Apis { get; init; }
+    public ImmutableArray<ApiDefinition> Apis { get; }
+
+    internal Evaluator Evaluator { get; }
+
+    /// <summary>
+    /// What is known of a call before its body is read. Where <see cref="MatchOutline.NeedsBody"/> says so, read the body
+    /// and give it to <see cref="Match"/> and <see cref="Evaluate"/>; they do not fail without it, they refuse more.
+    /// </summary>
+    public MatchOutline Outline(CanonicalRequest request) => matcher.Outline(request);
+
+    /// <summary>Which action a call is.</summary>
+    /// <param name="request">The call.</param>
+    /// <param name="body">Its body as JSON; null where there is none, it was not needed, or it is not readable JSON.</param>
+    public ActionMatch Match(CanonicalRequest request, JsonBody? body) => matcher.Match(request, body);
+
+    /// <summary>What policy says of a call.</summary>
+    public PolicyDecision Evaluate(PolicyInput input) => Evaluator.Evaluate(input);
+
+    /// <summary>The same decision, with how each rule came to bear on it.</summary>
+    public PolicyExplanation Explain(PolicyInput input) => Explainer.Explain(Evaluator, Version, input);
+
+    /// <summary>An action by its name, with its API; null where there is none.</summary>
+    public (ApiDefinition Api, ActionDefinition Action)? FindAction(string name) =>
+        actions.TryGetValue(name, out var action)
+            ? (apis.First(a => a.Actions.Contains(action)).Definition, action.Definition)
+            : null;
+
+    /// <summary>
+    /// The resource that somebody asks for ahead of any call. Exactly the action's path parameters must be given, each with
+    /// a value that a call could have.
+    /// </summary>
+    /// <param name="action">An action of this policy.</param>
+    /// <param name="values">Parameter values by name, decoded (as sent, for the parameter that may be encoded).</param>
+    /// <param name="captures">The captures, as <see cref="ActionMatch.Found"/> has them.</param>
+    /// <param name="resource">The resource, as <see cref="ActionMatch.Found"/> has it.</param>
+    /// <param name="problem">What is wrong, for the asker; empty where nothing is.</param>
+    public bool TryMakeResource(ActionDefinition action, IReadOnlyDictionary<string, string> values, out ImmutableDictionary<string, string> captures, out string resource, out string problem) =>
+        AskedResource.TryMake(actions[action.Name], values, out captures, out resource, out problem);
 }

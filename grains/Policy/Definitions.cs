@@ -28,6 +28,12 @@ public sealed record ApiDefinition
     /// <summary>The path prefix that calls must have, beginning with a slash; <c>/</c> for all. Forwarded as it is.</summary>
     public string Prefix { get; init; } = "/";
 
+    /// <summary>
+    /// Whether the upstream reads paths and names exactly as they are (<c>dialect: strict</c>), so that a sloppier reading
+    /// of a call need not be refused.
+    /// </summary>
+    public bool StrictDialect { get; init; }
+
     /// <summary>Enforce or observe.</summary>
     public ApiMode Mode { get; init; }
 

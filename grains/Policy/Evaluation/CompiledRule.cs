@@ -1,0 +1,106 @@
+using System.Collections.Immutable;
+using JitGrains.Approvals;
+using JitGrains.Identity;
+using JitGrains.Policy.Conditions;
+
+namespace JitGrains.Policy.Evaluation;
+
+/// <summary>Whom a rule is about: somebody it lists or in a group it lists (or anyone), with all the claims it asks for.</summary>
+internal sealed record WhoSelector(bool Anyone, ImmutableHashSet<PrincipalId> Principals, ImmutableHashSet<string> Groups, ConditionSet Claims)
+{
+    /// <summary>
+    /// Whether the rule is about this caller. A listed principal that only acts for the subject makes it unknown: what
+    /// restricts the actor restricts the call, what the actor may do is not thereby the subject's.
+    /// </summary>
+    public Truth Evaluate(in ConditionContext context)
+    {
+        var named = IsNamed(context.Caller!);
+        return named == Truth.False ? named : named.And(Claims.Evaluate(context));
+    }
+
+    public Truth IsNamed(Caller caller)
+    {
+        if (Anyone || Principals.Contains(caller.Principal) || Overlaps(caller.Groups))
+            return Truth.True;
+        foreach (var actor in caller.Actors)
+        {
+            if (Principals.Contains(actor))
+                return Truth.Unknown;
+        }
+
+        return Truth.False;
+    }
+
+    private bool Overlaps(ImmutableHashSet<string> groups)
+    {
+        if (Groups.IsEmpty)
+            return false;
+        foreach (var group in groups)
+        {
+            if (Groups.Contains(group))
+                return true;
+        }
+
+        return false;
+    }
+}
+
+/// <summary>Which actions a rule is about: each part that is given must fit; within a part, one suffices.</summary>
+internal sealed record ActionSelector(ImmutableArray<string> Names, ImmutableArray<string> Access, ImmutableArray<string> Sensitivity)
+{
+    public bool Selects(ActionDefinition action) =>
+        (Names.IsEmpty || Names.Any(n => NameFits(n, action.Name)))
+        && (Access.IsEmpty || (action.Access is not null && Access.Contains(action.Access)))
+        && (Sensitivity.IsEmpty || (action.Sensitivity is not null && Sensitivity.Contains(action.Sensitivity)));
+
+    /// <summary>Whether a name fits a pattern in which <c>*</c> stands for any text.</summary>
+    public static bool NameFits(string pattern, string name)
+    {
+        var parts = pattern.Split('*');
+        if (parts.Length == 1)
+            return pattern == name;
+        if (!name.StartsWith(parts[0], StringComparison.Ordinal) || name.Length < parts[0].Length + parts[^1].Length || !name.EndsWith(parts[^1], StringComparison.Ordinal))
+            return false;
+        var at = parts[0].Length;
+        var end = name.Length - parts[^1].Length;
+        foreach (var part in parts.AsSpan(1, parts.Length - 2))
+        {
+            var found = name.AsSpan(at, end - at).IndexOf(part, StringComparison.Ordinal);
+            if (found < 0)
+                return false;
+            at += found + part.Length;
+        }
+
+        return true;
+    }
+}
+
+/// <summary>What an approve rule demands.</summary>
+/// <param name="Terms">Its terms, not automatic.</param>
+/// <param name="Auto">Under which it approves by itself; null where it never does.</param>
+internal sealed record ApproveRule(ApprovalTerms Terms, ConditionSet? Auto)
+{
+    /// <summary>The terms where the automatic conditions hold.</summary>
+    public ApprovalTerms AutomaticTerms { get; } = Terms with { Automatic = true };
+}
+
+/// <summary>A rule ready to be evaluated. Immutable and thread-safe.</summary>
+internal sealed class CompiledRule
+{
+    public required string Name { get; init; }
+
+    public required RuleEffect Effect { get; init; }
+
+    public required SourcePlace Place { get; init; }
+
+    public required WhoSelector Who { get; init; }
+
+    public required ActionSelector Actions { get; init; }
+
+    public required ConditionSet When { get; init; }
+
+    /// <summary>Given for approve rules only.</summary>
+    public ApproveRule? Approve { get; init; }
+
+    public bool NeedsBody => When.NeedsBody || Approve?.Auto is { NeedsBody: true };
+}

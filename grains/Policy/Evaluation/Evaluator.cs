@@ -1,0 +1,88 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using JitGrains.Approvals;
+using JitGrains.Policy.Conditions;
+
+namespace JitGrains.Policy.Evaluation;
+
+/// <summary>Applies the rules: deny over approve over allow. Immutable and thread-safe.</summary>
+internal sealed class Evaluator
+{
+    private static readonly PolicyDecision NoMatch = new PolicyDecision.Deny(null);
+    private readonly FrozenDictionary<string, ActionRules> byAction;
+
+    public Evaluator(ImmutableArray<CompiledRule> rules, IEnumerable<ActionDefinition> actions)
+    {
+        Rules = rules;
+        byAction = actions.ToFrozenDictionary(a => a.Name, a => new ActionRules([.. rules.Where(r => r.Actions.Selects(a))]), StringComparer.Ordinal);
+    }
+
+    /// <summary>In the order of the files.</summary>
+    public ImmutableArray<CompiledRule> Rules { get; }
+
+    public PolicyDecision Evaluate(PolicyInput input)
+    {
+        // An action of another policy than this one has no rules here.
+        if (!byAction.TryGetValue(input.Action.Name, out var rules))
+            return NoMatch;
+        var context = ContextOf(input);
+        foreach (var rule in rules.Deny)
+        {
+            if (Applies(rule, context) != Truth.False)
+                return new PolicyDecision.Deny(rule.Name);
+        }
+
+        CompiledRule? allow = null;
+        foreach (var rule in rules.Allow)
+        {
+            if (Applies(rule, context) == Truth.True)
+            {
+                allow = rule;
+                break;
+            }
+        }
+
+        var demanding = Demanding(rules.Approve, context, out var mayAsk);
+        if (demanding.IsEmpty)
+            return allow is null ? NoMatch : new PolicyDecision.Allow(allow.Name);
+        return mayAsk || allow is not null ? ApproveUnion.Decide(demanding, context) : NoMatch;
+    }
+
+    internal static ConditionContext ContextOf(PolicyInput input) =>
+        new(input.Captures, input.Request, input.Body, input.Caller, input.Address, input.Now, input.Api.StrictDialect);
+
+    internal static Truth Applies(CompiledRule rule, in ConditionContext context)
+    {
+        var who = rule.Who.Evaluate(context);
+        return who == Truth.False ? who : who.And(rule.When.Evaluate(context));
+    }
+
+    // An approve rule both restricts and lets ask. It restricts whomever it may be about; it lets only those ask whom it
+    // is certainly about.
+    private static ImmutableArray<CompiledRule> Demanding(ImmutableArray<CompiledRule> rules, in ConditionContext context, out bool mayAsk)
+    {
+        mayAsk = false;
+        var demanding = ImmutableArray<CompiledRule>.Empty;
+        foreach (var rule in rules)
+        {
+            var who = rule.Who.Evaluate(context);
+            if (who == Truth.False || rule.When.Evaluate(context) == Truth.False)
+                continue;
+            mayAsk |= who == Truth.True;
+            demanding = demanding.Add(rule);
+        }
+
+        return demanding;
+    }
+
+    private sealed class ActionRules(ImmutableArray<CompiledRule> rules)
+    {
+        public ImmutableArray<CompiledRule> Deny { get; } = Of(rules, RuleEffect.Deny);
+
+        public ImmutableArray<CompiledRule> Approve { get; } = Of(rules, RuleEffect.Approve);
+
+        public ImmutableArray<CompiledRule> Allow { get; } = Of(rules, RuleEffect.Allow);
+
+        private static ImmutableArray<CompiledRule> Of(ImmutableArray<CompiledRule> rules, RuleEffect effect) => [.. rules.Where(r => r.Effect == effect)];
+    }
+}

@@ -1,0 +1,192 @@
+using System.Collections.Immutable;
+using JitGrains.Http;
+using JitGrains.Policy.Conditions;
+
+namespace JitGrains.Policy.Matching;
+
+/// <summary>
+/// Finds the API and the action of a request, and refuses what a sloppier reader would take for another action.
+/// Immutable and thread-safe.
+/// </summary>
+internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
+{
+    private readonly bool prefixesReadAlike = apis.All(a => a.Prefix.IsLoose);
+
+    private static readonly CanonicalRefusal Encoded = new(400, "encoded-slash", "An encoded slash or percent sign is not accepted in this part of the path.", "target");
+    private static readonly CanonicalRefusal Loose = new(400, "confusable-target", "The target can be read as another action.", "target");
+    private static readonly CanonicalRefusal Ambiguous = new(400, "ambiguous-action", "It cannot be told which action this is: a query parameter, header or body field that decides it is missing, repeated or not readable.", "request");
+
+    public ActionMatch Match(CanonicalRequest request, JsonBody? body)
+    {
+        var exact = ExactReading(request);
+        var api = FindApi(request, exact, loose: false, out var hostKnown);
+        if (api is null)
+        {
+            var near = FindApi(request, request.LooseSegments, loose: true, out _);
+            return near is null or { Definition.StrictDialect: true } ? new ActionMatch.NoApi(!hostKnown) : new ActionMatch.Confusable(near.Definition, Loose);
+        }
+
+        var candidates = Candidates(api, request.Method, exact, loose: false);
+        var resolved = Resolve(candidates, request, body, api.Definition.StrictDialect);
+        if (HasStrayEncoding(request, resolved.Action ?? candidates.FirstOrDefault()))
+            return new ActionMatch.Confusable(api.Definition, Encoded);
+        if (ReadsOtherwise(api, request, body, exact, candidates, resolved))
+            return new ActionMatch.Confusable(api.Definition, Loose);
+        if (resolved.Ambiguous)
+            return new ActionMatch.Confusable(api.Definition, Ambiguous);
+        if (resolved.Action is not { } action)
+            return new ActionMatch.NoAction(api.Definition);
+        var captures = Capture(action, request);
+        return new ActionMatch.Found(api.Definition, action.Definition, captures, action.Template.Resource(captures));
+    }
+
+    public MatchOutline Outline(CanonicalRequest request)
+    {
+        var exact = ExactReading(request);
+        var api = FindApi(request, exact, loose: false, out _);
+        if (api is null)
+            return new MatchOutline(null, NeedsBody: false, BodyLimit: 0);
+        var candidates = Candidates(api, request.Method, exact, loose: false).Concat(Candidates(api, request.Method, request.LooseSegments, loose: true)).ToArray();
+        return new MatchOutline(api.Definition, candidates.Any(c => c.Definition.NeedsBody), candidates.Select(c => c.Definition.BodyLimit).DefaultIfEmpty(0).Max());
+    }
+
+    private static ImmutableArray<string> ExactReading(CanonicalRequest request) =>
+        ImmutableArray.CreateRange(request.Segments, s => s.Decoded);
+
+    private CompiledApi? FindApi(CanonicalRequest request, ImmutableArray<string> segments, bool loose, out bool hostKnown)
+    {
+        hostKnown = false;
+        CompiledApi? best = null;
+        foreach (var api in apis)
+        {
+            if (!api.ServesHost(request))
+                continue;
+            hostKnown = true;
+            if (api.HasPrefix(segments, loose) && (best is null || IsCloser(api, best)))
+                best = api;
+        }
+
+        return best;
+    }
+
+    // An API that names its host comes before one that takes any; then the longer prefix.
+    private static bool IsCloser(CompiledApi api, CompiledApi other) =>
+        (api.Definition.Host is null) == (other.Definition.Host is null)
+            ? api.Prefix.Segments.Length > other.Prefix.Segments.Length
+            : api.Definition.Host is not null;
+
+    private static List<CompiledAction> Candidates(CompiledApi api, string method, ImmutableArray<string> segments, bool loose)
+    {
+        var found = new List<CompiledAction>();
+        foreach (var action in api.Actions)
+        {
+            if (action.Definition.Methods.Contains(method) && action.Template.Fits(segments, loose))
+                found.Add(action);
+        }
+
+        return found;
+    }
+
+    private readonly record struct Resolution(CompiledAction? Action, bool Ambiguous);
+
+    // Narrowest templates first. Of equally narrow ones, one whose conditions hold beats one without conditions. What
+    // cannot be told, or holds for two, is nobody's action.
+    private static Resolution Resolve(List<CompiledAction> candidates, CanonicalRequest request, JsonBody? body, bool strict)
+    {
+        var context = new ConditionContext(null, request, body, null, null, default, strict);
+        var unknown = false;
+        for (var i = 0; i < candidates.Count;)
+        {
+            CompiledAction? certain = null, plain = null;
+            var twice = false;
+            var group = candidates[i].Template;
+            for (; i < candidates.Count && PathTemplate.Compare(group, candidates[i].Template) == 0; i++)
+            {
+                var candidate = candidates[i];
+                if (candidate.When.IsEmpty)
+                {
+                    plain ??= candidate;
+                    continue;
+                }
+
+                var truth = candidate.When.Evaluate(context);
+                unknown |= truth == Truth.Unknown;
+                if (truth == Truth.True)
+                {
+                    twice |= certain is not null;
+                    certain = candidate;
+                }
+            }
+
+            if (twice)
+                return new Resolution(null, Ambiguous: true);
+            if ((certain ?? plain) is { } action)
+                return unknown ? new Resolution(null, Ambiguous: true) : new Resolution(action, Ambiguous: false);
+        }
+
+        return new Resolution(null, unknown);
+    }
+
+    // Encoded slashes and percent signs are accepted only inside the parameter that the action opts in.
+    private static bool HasStrayEncoding(CanonicalRequest request, CompiledAction? action)
+    {
+        for (var i = 0; i < request.Segments.Length; i++)
+        {
+            if (request.Segments[i].HasEncodedSlashOrPercent && (action is null || !IsEncodedParameter(action, i)))
+                return true;
+        }
+
+        return false;
+    }
+
+    private static bool IsEncodedParameter(CompiledAction action, int index)
+    {
+        var segments = action.Template.Segments;
+        var segment = segments[Math.Min(index, segments.Length - 1)];
+        return segment.Kind != SegmentKind.Literal && segment.Text == action.Definition.EncodedParameter;
+    }
+
+    private bool ReadsOtherwise(CompiledApi api, CanonicalRequest request, JsonBody? body, ImmutableArray<string> exact, List<CompiledAction> candidates, Resolution resolved)
+    {
+        if (api.Definition.StrictDialect)
+            return false;
+        var loose = LooseReading(request);
+        if (api.ReadsLooselyAlike && prefixesReadAlike && loose.AsSpan().SequenceEqual(exact.AsSpan()))
+            return false;
+        if (FindApi(request, loose, loose: true, out _) != api)
+            return true;
+        var others = Candidates(api, request.Method, loose, loose: true);
+        if (others.SequenceEqual(candidates))
+            return false;
+        var other = Resolve(others, request, body, strict: false);
+        return other.Ambiguous || other.Action != resolved.Action;
+    }
+
+    // The opted-in parameter is matched as it is: what its value would be decoded again is the API's own affair.
+    private static ImmutableArray<string> LooseReading(CanonicalRequest request)
+    {
+        if (!request.Segments.Any(s => s.HasEncodedSlashOrPercent))
+            return request.LooseSegments;
+        var segments = request.Segments.Select(s => s.HasEncodedSlashOrPercent ? s.Raw : LooseText.FoldSegment(s.Decoded)).ToList();
+        if (segments is [.., ""])
+            segments.RemoveAt(segments.Count - 1);
+        return [.. segments];
+    }
+
+    private static ImmutableDictionary<string, string> Capture(CompiledAction action, CanonicalRequest request)
+    {
+        var captures = ImmutableDictionary<string, string>.Empty;
+        var template = action.Template.Segments;
+        for (var i = 0; i < template.Length; i++)
+        {
+            var segment = template[i];
+            if (segment.Kind == SegmentKind.Literal)
+                continue;
+            var raw = segment.Text == action.Definition.EncodedParameter;
+            var values = (segment.Kind == SegmentKind.Rest ? request.Segments[i..] : request.Segments.Slice(i, 1)).Select(s => raw ? s.Raw : s.Decoded);
+            captures = captures.Add(segment.Text, string.Join('/', values));
+        }
+
+        return captures;
+    }
+}
