@@ -1,4 +1,5 @@
-using System.Text;
+using JitGrains.Http;
+using JitGrains.Unicode;
 
 namespace JitGrains.Policy.Conditions;
 
@@ -6,11 +7,7 @@ namespace JitGrains.Policy.Conditions;
 internal static class LooseText
 {
     /// <summary>Case-folded and NFKC, without white space around it.</summary>
-    public static string Fold(string text)
-    {
-        var trimmed = text.Trim();
-        return (Ascii.IsValid(trimmed) ? trimmed : trimmed.Normalize(NormalizationForm.FormKC)).ToLowerInvariant();
-    }
+    public static string Fold(string text) => UnicodeForm.ComposeCompatible(text).Trim().ToUpperInvariant().ToLowerInvariant();
 
     /// <summary>The same for a path segment: also without its parameters (<c>;v=1</c>) and a slash at its end.</summary>
     public static string FoldSegment(string text)
@@ -27,5 +24,5 @@ internal static class LooseText
     }
 
     /// <summary>A header's name as CGI folds it: underscore is hyphen.</summary>
-    public static string FoldHeader(string lowerCaseName) => lowerCaseName.Replace('_', '-');
+    public static string FoldHeader(string lowerCaseName) => HeaderNames.Hyphenated(lowerCaseName);
 }

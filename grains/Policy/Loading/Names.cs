@@ -48,11 +48,9 @@ internal sealed class Names(string? realm)
         var all = ImmutableArray.CreateBuilder<PrincipalId>();
         foreach (var item in at.Items())
         {
-            if (item.Text(PrincipalId.MaxLength) is not { } text)
+            if (Principal(item) is not { } id)
                 continue;
-            if (!PrincipalId.TryParse(text, Realm, out var id, out var problem))
-                item.Error(Realm is null && text.Count(c => c == ':') == 1 ? $"'{Shown.Text(text)}' has no realm, and the policy no default realm (realm: ...)" : $"'{Shown.Text(text)}': {problem}");
-            else if (all.Contains(id))
+            if (all.Contains(id))
                 item.Error("is in the list twice");
             else
                 all.Add(id);
@@ -61,7 +59,18 @@ internal sealed class Names(string? realm)
         return all.ToImmutable();
     }
 
-    private string? Qualify(Cursor at)
+    /// <summary>A principal.</summary>
+    public PrincipalId? Principal(Cursor at)
+    {
+        if (at.Text(PrincipalId.MaxLength) is not { } text)
+            return null;
+        if (PrincipalId.TryParse(text, Realm, out var id, out var problem))
+            return id;
+        return at.Fail<PrincipalId?>(Realm is null && text.Count(c => c == ':') == 1 ? $"'{Shown.Text(text)}' has no realm, and the policy no default realm (realm: ...)" : $"'{Shown.Text(text)}': {problem}");
+    }
+
+    /// <summary>A group's qualified name.</summary>
+    public string? Qualify(Cursor at)
     {
         if (at.Text(129) is not { } text)
             return null;

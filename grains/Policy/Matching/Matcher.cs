@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using JitGrains.Http;
 using JitGrains.Policy.Conditions;
+using JitGrains.Unicode;
 
 namespace JitGrains.Policy.Matching;
 
@@ -167,10 +168,24 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
     {
         if (!request.Segments.Any(s => s.HasEncodedSlashOrPercent))
             return request.LooseSegments;
-        var segments = request.Segments.Select(s => s.HasEncodedSlashOrPercent ? s.Raw : LooseText.FoldSegment(s.Decoded)).ToList();
-        if (segments is [.., ""])
-            segments.RemoveAt(segments.Count - 1);
-        return [.. segments];
+        var segments = ImmutableArray.CreateBuilder<string>(request.Segments.Length);
+        foreach (var segment in request.Segments)
+        {
+            if (segment.HasEncodedSlashOrPercent)
+            {
+                segments.Add(segment.Raw);
+                continue;
+            }
+
+            // What the parser accepted as part of the path it accepts again alone.
+            var loose = new LooseForm.Builder(1);
+            _ = loose.Add(segment.Decoded);
+            segments.AddRange(loose.ToImmutable());
+            if (UnicodeForm.ComposeCompatible(segment.Decoded).AsSpan().ContainsAny('?', '#'))
+                break;
+        }
+
+        return segments.ToImmutable();
     }
 
     private static ImmutableDictionary<string, string> Capture(CompiledAction action, CanonicalRequest request)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using JitGrains.Http;
 
 namespace JitGrains.Policy.Matching;
 
@@ -158,7 +159,7 @@ internal sealed class PathTemplate
             problem = $"'{part}': a parameter is a whole segment, written {{name}}";
         else if (part.Any(c => !IsLiteral(c)))
             problem = $"'{part}' holds a character that a path's fixed part may not have; write it plain, not percent-encoded";
-        return problem.Length > 0 ? null : new TemplateSegment(SegmentKind.Literal, part, part.ToLowerInvariant().TrimEnd('.'));
+        return problem.Length > 0 ? null : new TemplateSegment(SegmentKind.Literal, part, LooseForm.OfLiteral(part));
     }
 
     // A semicolon would begin a path parameter, which loose readers drop.

@@ -1,0 +1,98 @@
+using System.Net;
+using JitGrains.Http;
+using JitGrains.Identity;
+
+namespace JitGrains.Policy;
+
+/// <summary>A call that nobody made: to ask what policy would say of it.</summary>
+public sealed record PolicyProbe
+{
+    /// <summary>Who would call.</summary>
+    public required Caller Caller { get; init; }
+
+    /// <summary>What would come off the wire.</summary>
+    public required RawRequest Request { get; init; }
+
+    /// <summary>The body, as far as it is known.</summary>
+    public ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>From where, if that is known.</summary>
+    public IPAddress? Address { get; init; }
+
+    /// <summary>When.</summary>
+    public required DateTimeOffset Now { get; init; }
+
+    /// <summary>
+    /// A request from a method and a URL, or a path where the host is given apart.
+    /// </summary>
+    /// <param name="line"><c>POST https://api.example.com/orders/42/refunds?x=1</c>, or <c>POST /orders/42/refunds</c>.</param>
+    /// <param name="host">The host where the line has only a path.</param>
+    /// <param name="headers">Further headers.</param>
+    /// <returns>Null where the line is neither.</returns>
+    public static RawRequest? TryReadRequest(string line, string host = "localhost", IEnumerable<HeaderLine>? headers = null)
+    {
+        var parts = line.Split(' ');
+        if (parts.Length != 2 || parts[0].Length == 0 || parts[1].Length == 0)
+            return null;
+        var (target, scheme) = (parts[1], "http");
+        var colon = target.IndexOf("://", StringComparison.Ordinal);
+        if (!target.StartsWith('/'))
+        {
+            if (colon < 0 || target[..colon] is not ("http" or "https"))
+                return null;
+            scheme = target[..colon];
+            var rest = target[(colon + 3)..];
+            var end = rest.AsSpan().IndexOfAny('/', '?');
+            (host, target) = end < 0 ? (rest, "/") : (rest[..end], rest[end] == '/' ? rest[end..] : $"/{rest[end..]}");
+        }
+
+        return new RawRequest
+        {
+            Method = parts[0],
+            Target = target,
+            Scheme = scheme,
+            Protocol = "HTTP/1.1",
+            Headers = [new HeaderLine("Host", host), .. headers ?? []],
+        };
+    }
+}
+
+/// <summary>What policy would say of a call, with reasons.</summary>
+/// <param name="Refusal">Why the call has no canonical form; nothing else is known then.</param>
+/// <param name="Match">Which action it is; null only with a refusal.</param>
+/// <param name="Explanation">The decision; null where there is no action.</param>
+public sealed record PolicyProbeResult(CanonicalRefusal? Refusal, ActionMatch? Match, PolicyExplanation? Explanation)
+{
+    /// <summary>The decision; a call without an action is denied by no rule.</summary>
+    public PolicyDecision Decision => Explanation?.Decision ?? new PolicyDecision.Deny(null);
+
+    /// <summary>Why the call was refused before any rule was looked at, or null.</summary>
+    public CanonicalRefusal? EarlyRefusal => Refusal ?? (Match as ActionMatch.Confusable)?.Refusal;
+}
+
+/// <summary>Asks a policy about calls that nobody made, by the way that real ones go. Stateless and thread-safe.</summary>
+public static class PolicyProber
+{
+    /// <summary>Canonical form, match and explained decision of a call.</summary>
+    public static PolicyProbeResult Ask(this CompiledPolicy policy, PolicyProbe probe)
+    {
+        if (!RequestParser.Parse(probe.Request).TryGet(out var request, out var refusal))
+            return new PolicyProbeResult(refusal, null, null);
+        var body = JsonBody.TryRead(request.SingleHeader("content-type"), request.SingleHeader("content-encoding"), probe.Body);
+        var match = policy.Match(request, body);
+        if (match is not ActionMatch.Found found)
+            return new PolicyProbeResult(null, match, null);
+        var explanation = policy.Explain(new PolicyInput
+        {
+            Caller = probe.Caller,
+            Api = found.Api,
+            Action = found.Action,
+            Captures = found.Captures,
+            Request = request,
+            Body = body,
+            Address = probe.Address,
+            Now = probe.Now,
+        });
+        return new PolicyProbeResult(null, match, explanation);
+    }
+}

@@ -1,0 +1,28 @@
+namespace JitGrains.Policy.Schema;
+
+/// <summary>The keys of a file of cases.</summary>
+internal static class CaseShapes
+{
+    public static readonly Shape Case = new("case", "What policy must say of one call.",
+        new("name", Types.Text, "Unique in the file.", Required: true),
+        new("as", Types.Text, "The caller, user:alice.", Required: true),
+        new("actors", Types.Texts, "Who acts for the caller, nearest to the call first."),
+        new("groups", new ListType(Types.Text), "The caller's groups."),
+        new("claims", new AnyMapType(), "Claims of the caller's token."),
+        new("request", Types.Text, "Method and path, or method and URL.", Required: true),
+        new("host", Types.Text, "The host, where the request is a path. Default localhost."),
+        new("headers", new MapType(new EitherType(Types.Text, Types.Texts)), "Headers; a list sends one several times."),
+        new("body", new EitherType(new AnyMapType(), Types.Text), "A mapping is sent as JSON (application/json unless headers say otherwise), text as it is."),
+        new("address", Types.Text, "The caller's address. Default unknown."),
+        new("at", Types.Text, "The time, 2026-03-04T12:00:00Z. Default that of the run."),
+        new("expect", Types.Word("allow", "approve", "deny"), "What must come out. Every refusal is a deny.", Required: true),
+        new("rule", Types.Text, "The rule that must decide; of several approve rules, names joined with +."),
+        new("automatic", Types.Flag, "Whether policy itself must approve."),
+        new("refusal", Types.Text, "The code of the refusal that must come before any rule: confusable-target, encoded-slash, ambiguous-action..."));
+
+    public static readonly Shape Root = new("cases", "Cases of a policy.",
+        new ShapeKey("cases", new ListType(new ShapeType(Case), NotEmpty: true), "The cases.", Required: true));
+}
+
+/// <summary>A mapping with anything in it.</summary>
+internal sealed record AnyMapType : ValueType;
