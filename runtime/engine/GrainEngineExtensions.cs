@@ -24,7 +24,12 @@ public static class GrainEngineExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<EngineTelemetry>();
 
-        services.AddSingleton<TurnQueues>();
+        services.AddSingleton(s =>
+        {
+            var queues = new TurnQueues();
+            s.GetRequiredService<EngineTelemetry>().Observe("jitgrains.turn.queue.depth", "{turn}", "Turns that wait for an earlier turn of their grain", () => queues.Waiting);
+            return queues;
+        });
         services.AddSingleton<CommitHub>();
         services.AddSingleton<TurnRunner>();
         services.AddSingleton<IGrainFactory, GrainFactory>();

@@ -5,7 +5,8 @@ public interface IOutboxPump
 {
     /// <summary>
     /// Completes once no message that was committed before the call, and none that came of delivering those, waits for
-    /// delivery. A message whose delivery fails over and over keeps it from completing.
+    /// delivery. A message whose delivery fails over and over keeps it from completing,
+    /// and so does a service that was not started.
     /// </summary>
     Task WhenIdleAsync(CancellationToken cancellationToken = default);
 }

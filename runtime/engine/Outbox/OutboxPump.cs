@@ -22,6 +22,9 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
     private readonly Channel<GrainId> ready = Channel.CreateUnbounded<GrainId>();
     private readonly OutboxSources sources;
 
+    // What an earlier run left over is known.
+    private readonly TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public OutboxPump(
         IGrainStore store, CommitHub commits, IServiceProvider services, GrainEngineOptions options, TimeProvider time, EngineTelemetry telemetry, ILogger<OutboxPump> logger)
     {
@@ -31,10 +34,18 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         telemetry.Observe("jitgrains.outbox.depth", "{grain}", "Grains with undelivered outbox messages", () => sources.Count);
     }
 
-    public Task WhenIdleAsync(CancellationToken cancellationToken = default) => sources.WhenIdle.WaitAsync(cancellationToken);
+    public async Task WhenIdleAsync(CancellationToken cancellationToken = default)
+    {
+        await started.Task.WaitAsync(cancellationToken);
+        await sources.WhenIdle.WaitAsync(cancellationToken);
+    }
 
     /// <summary>Completes once nothing can be delivered now: what is left waits for a retry.</summary>
-    internal Task WhenQuietAsync() => sources.WhenQuiet;
+    internal async Task WhenQuietAsync()
+    {
+        await started.Task;
+        await sources.WhenQuiet;
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -42,6 +53,7 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         var handler = services.GetRequiredService<IOutboxHandler>();
         foreach (var source in await store.ListOutboxSourcesAsync(stoppingToken))
             sources.Signal(source);
+        started.SetResult();
         await Task.WhenAll(Enumerable.Range(0, options.OutboxParallelism).Select(_ => WorkAsync(handler, stoppingToken)));
     }
 

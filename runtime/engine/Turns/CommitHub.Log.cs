@@ -6,4 +6,7 @@ internal sealed partial class CommitHub
 {
     [LoggerMessage(1000, LogLevel.Error, "{Observer} threw after a commit of a {GrainType}; the commit stands")]
     private static partial void LogObserverFailed(ILogger logger, Exception exception, string observer, string grainType);
+
+    [LoggerMessage(1001, LogLevel.Critical, "The commit observers could not be created; nobody is told of commits")]
+    private static partial void LogNoObservers(ILogger logger, Exception exception);
 }

@@ -26,8 +26,17 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
                 ReminderRegistered?.Invoke(due);
         }
 
-        if (write.Outbox.Count > 0 && observers.Value.Length > 0)
-            Notify(grain, [.. write.Outbox.Select(r => r.Message)]);
+        if (write.Outbox.Count == 0)
+            return;
+        try
+        {
+            if (observers.Value.Length > 0)
+                Notify(grain, [.. write.Outbox.Select(r => r.Message)]);
+        }
+        catch (Exception e)
+        {
+            LogNoObservers(logger, e);
+        }
     }
 
     private void Notify(GrainId grain, OutboxMessage[] messages)

@@ -12,6 +12,7 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
 {
     private readonly ServiceProvider services;
     private readonly TempFolder? ownFolder;
+    private readonly CancellationTokenSource stopping = new();
     private IHostedService[] running = [];
 
     private EngineHarness(string store, string? folder, ManualTime? time, Action<GrainEngineOptions>? configure, Action<IServiceCollection>? add)
@@ -49,6 +50,9 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
     /// <summary>Called before a delivery counts; may throw.</summary>
     public Func<GrainId, OutboxRecord, Task>? OnDeliver { get; set; }
 
+    /// <summary>Cancelled by <see cref="Stop"/>.</summary>
+    public CancellationToken Stopping => stopping.Token;
+
     public IGrainStore Store => services.GetRequiredService<IGrainStore>();
 
     public IReadModel Views => services.GetRequiredService<IReadModel>();
@@ -76,6 +80,14 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
         running = [.. services.GetServices<IHostedService>()];
         foreach (var service in running)
             await service.StartAsync(CancellationToken.None);
+    }
+
+    /// <summary>Tells the services to stop, and then cuts off what test code does in them.</summary>
+    public void Stop()
+    {
+        foreach (var service in running)
+            _ = service.StopAsync(CancellationToken.None);
+        stopping.Cancel();
     }
 
     public T Get<T>() where T : notnull => services.GetRequiredService<T>();

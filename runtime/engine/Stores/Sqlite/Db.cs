@@ -34,7 +34,8 @@ internal sealed class Db : IDisposable
             if (writer)
             {
                 // A commit is on the disk when it returns; readers never wait for it.
-                db.Execute("PRAGMA journal_mode = WAL");
+                if (db.One("PRAGMA journal_mode = WAL", r => r.GetString(0)) != "wal")
+                    throw new StoreOpenException($"The database {path} cannot keep a write-ahead log; put it on a local file system.");
                 db.Execute("PRAGMA synchronous = FULL");
                 db.Execute("PRAGMA journal_size_limit = 67108864");
             }

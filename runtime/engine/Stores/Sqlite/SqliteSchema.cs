@@ -90,21 +90,31 @@ internal static class SqliteSchema
     ];
 
     /// <summary>Takes the steps that a database has not had yet; refuses one of a later version.</summary>
-    public static void Migrate(Db db, string path)
+    public static void Migrate(Db db, string path) => Migrate(db, path, Steps);
+
+    internal static void Migrate(Db db, string path, IReadOnlyList<string> steps)
     {
         var version = db.One("PRAGMA user_version", r => r.GetInt32(0));
-        if (version > Steps.Length)
+        if (version > steps.Count)
         {
             throw new StoreOpenException(
-                $"The database {path} has schema version {version}; this program knows versions up to {Steps.Length}. Run the version that wrote it, or a later one.");
+                $"The database {path} has schema version {version}; this program knows versions up to {steps.Count}. Run the version that wrote it, or a later one.");
         }
 
-        for (; version < Steps.Length; version++)
+        for (; version < steps.Count; version++)
         {
             db.Execute("BEGIN IMMEDIATE");
-            db.ExecuteScript(Steps[version]);
-            db.ExecuteScript($"PRAGMA user_version = {version + 1}");
-            db.Execute("COMMIT");
+            try
+            {
+                db.ExecuteScript(steps[version]);
+                db.ExecuteScript($"PRAGMA user_version = {version + 1}");
+                db.Execute("COMMIT");
+            }
+            catch
+            {
+                db.Execute("ROLLBACK");
+                throw;
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ internal sealed partial class SqliteWriter : IDisposable
     }
 
     /// <summary>How the last transaction went.</summary>
-    public StoreHealth Health { get; private set => Volatile.Write(ref field, value); } = StoreHealth.Good;
+    public StoreHealth Health { get => Volatile.Read(ref field); private set => Volatile.Write(ref field, value); } = StoreHealth.Good;
 
     /// <summary>
     /// Runs the work in a transaction; completes when that is durable. Cancels only the wait for a place in the queue.

@@ -1,0 +1,139 @@
+using System.Collections.Concurrent;
+using JitGrains.Outbox;
+using JitGrains.Runtime.Engine;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace JitGrains.UnitTests.Runtime;
+
+public class OutboxPumpTests
+{
+    public static TheoryData<string> Stores => EngineHarness.Stores;
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task Each_sources_messages_arrive_once_and_in_order(string store)
+    {
+        await using var engine = await EngineHarness.StartAsync(store);
+        await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Task.Run(() => engine.Tally($"g{i % 5}").Send(1, Samples.Command(i), Samples.Command(-i)))));
+        await engine.Pump.WhenIdleAsync();
+
+        Assert.Equal(400, engine.Delivered.Count);
+        foreach (var source in engine.Delivered.GroupBy(d => d.Source))
+            Assert.Equal(Enumerable.Range(1, 80).Select(i => (long)i), source.Select(d => d.Sequence));
+        Assert.Empty(await engine.Store.ListOutboxSourcesAsync(CancellationToken.None));
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task A_delivery_may_call_grains_whose_messages_are_delivered_in_turn(string store)
+    {
+        await using var engine = await EngineHarness.StartAsync(store);
+        engine.OnDeliver = async (source, _) =>
+        {
+            if (source.Key.Length < 5)
+                await engine.Tally(source.Key + "x").Send(1, Samples.Command(1));
+        };
+        await engine.Tally("x").Send(1, Samples.Command(1));
+        await engine.Pump.WhenIdleAsync();
+        Assert.Equal(["x", "xx", "xxx", "xxxx", "xxxxx"], engine.Delivered.Select(d => d.Source.Key).Order());
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task A_failed_delivery_is_tried_again_with_growing_waits_and_holds_up_its_own_source_only(string store)
+    {
+        await using var engine = await EngineHarness.StartAsync(store, configure: o => o.OutboxRetryMax = TimeSpan.FromMilliseconds(400));
+        var attempts = 0;
+        engine.OnDeliver = (source, record) =>
+        {
+            if (source.Key == "bad" && record.Sequence == 2 && Interlocked.Increment(ref attempts) < 5)
+                throw new InvalidTimeZoneException("not now");
+            return Task.CompletedTask;
+        };
+        await engine.Tally("bad").Send(1, Samples.Command(1), Samples.Command(2), Samples.Command(3));
+        await engine.Tally("good").Send(1, Samples.Command(1));
+        await engine.Pump.WhenQuietAsync();
+        Assert.False(engine.Pump.WhenIdleAsync().IsCompleted);
+
+        foreach (var milliseconds in (int[])[100, 200, 400, 400])
+        {
+            var before = attempts;
+            engine.Time.Advance(TimeSpan.FromMilliseconds(milliseconds - 1));
+            await engine.Pump.WhenQuietAsync();
+            Assert.Equal(before, attempts);
+            engine.Time.Advance(TimeSpan.FromMilliseconds(1));
+            await engine.Pump.WhenQuietAsync();
+            Assert.Equal(before + 1, attempts);
+        }
+
+        await engine.Pump.WhenIdleAsync();
+        Assert.Equal([1L], engine.Delivered.Where(d => d.Source.Key == "good").Select(d => d.Sequence));
+        Assert.Equal([1L, 2, 3], engine.Delivered.Where(d => d.Source.Key == "bad").Select(d => d.Sequence));
+    }
+
+    [Fact]
+    public async Task What_a_crash_left_over_is_delivered_at_the_next_start()
+    {
+        using var folder = new TempFolder();
+        await using (var first = EngineHarness.Create("sqlite", folder.Path))
+        {
+            // Its pump never ran.
+            for (var i = 0; i < 100; i++)
+                await first.Tally($"g{i % 3}").Send(1, Samples.Command(i));
+        }
+
+        await using var second = await EngineHarness.StartAsync("sqlite", folder.Path);
+        await second.Pump.WhenIdleAsync();
+        Assert.Equal(100, second.Delivered.Count);
+        foreach (var source in second.Delivered.GroupBy(d => d.Source))
+            Assert.Equal(source.Select(d => d.Sequence).Order(), source.Select(d => d.Sequence));
+    }
+
+    [Fact]
+    public async Task A_message_whose_delivery_was_cut_off_comes_again()
+    {
+        using var folder = new TempFolder();
+        await using (var first = EngineHarness.Create("sqlite", folder.Path))
+        {
+            var reached = new TaskCompletionSource();
+            first.OnDeliver = async (_, _) =>
+            {
+                reached.TrySetResult();
+                await Task.Delay(Timeout.Infinite, first.Stopping);
+            };
+            await first.Tally("one").Send(1, Samples.Command(1));
+            await first.StartServicesAsync();
+            await reached.Task;
+            first.Stop();
+        }
+
+        await using var second = await EngineHarness.StartAsync("sqlite", folder.Path);
+        await second.Pump.WhenIdleAsync();
+        Assert.Equal(1L, Assert.Single(second.Delivered).Sequence);
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task Observers_hear_of_a_commit_before_its_caller_and_cannot_fail_it(string store)
+    {
+        var observer = new Observer();
+        await using var engine = EngineHarness.Create(store, add: s => s.AddSingleton<ICommitObserver>(new Thrower()).AddSingleton<ICommitObserver>(observer));
+        await engine.Tally("one").Send(1, Samples.Command(1), new OutboxMessage.ShowRequest(Samples.Request("rq_1")));
+        var (source, messages) = Assert.Single(observer.Seen);
+        Assert.Equal(new GrainId("tally", "one"), source);
+        Assert.Collection(messages, m => Assert.IsType<OutboxMessage.ConfirmGrant>(m), m => Assert.IsType<OutboxMessage.ShowRequest>(m));
+        Assert.Equal(1, await engine.Tally("one").Get());
+    }
+
+    private sealed class Observer : ICommitObserver
+    {
+        public ConcurrentQueue<(GrainId, IReadOnlyList<OutboxMessage>)> Seen { get; } = [];
+
+        public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages) => Seen.Enqueue((source, messages));
+    }
+
+    private sealed class Thrower : ICommitObserver
+    {
+        public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages) => throw new InvalidTimeZoneException("an observer fails");
+    }
+}
