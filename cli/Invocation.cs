@@ -77,16 +77,14 @@ internal sealed class Invocation : IDisposable
     }
 
     /// <summary>
-    /// A principal as typed. Beside the quickstart's data folder <c>alice</c> and <c>user:alice</c> mean
+    /// The realm of principals typed without one. Beside the quickstart's data folder <c>alice</c> and <c>user:alice</c> mean
     /// <c>dev:user:alice</c>; elsewhere only the whole form names one principal, and guessing a realm would address another.
     /// </summary>
-    public bool TryParsePrincipal(string text, out PrincipalId principal, out string problem)
-    {
-        var realm = DevIssuer.IsIn(DataFolder) ? DevIssuer.Realm : null;
-        if (realm is not null && !text.Contains(':', StringComparison.Ordinal))
-            text = "user:" + text;
-        return PrincipalId.TryParse(text, realm, out principal, out problem);
-    }
+    public string? DefaultRealm => DevIssuer.IsIn(DataFolder) ? DevIssuer.Realm : null;
+
+    /// <summary>A principal as typed, by <see cref="DefaultRealm"/>.</summary>
+    public bool TryParsePrincipal(string text, out PrincipalId principal, out string problem) =>
+        Syntax.TryParsePrincipal(text, DefaultRealm, out principal, out problem);
 
     public void Dispose() => Http.Dispose();
 }

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using JitGrains.Cli.Api;
+using JitGrains.Json;
 using Spectre.Console;
 
 namespace JitGrains.Cli;
@@ -27,6 +28,10 @@ internal sealed class Output(CliHost host, bool json)
         if (value.ValueKind != JsonValueKind.Undefined)
             host.Out.WriteLine(JsonSerializer.Serialize(value, Indented));
     }
+
+    /// <summary>A value of ours, in the wire's form.</summary>
+    public void Json<T>(T value)
+        where T : class => Json(JsonSerializer.SerializeToElement(value, JitJson.Options));
 
     /// <summary>Names and values in two columns; those without a value are left out.</summary>
     public void Fields(params IEnumerable<(string Name, string? Value)> fields)

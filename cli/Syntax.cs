@@ -1,4 +1,5 @@
 using System.CommandLine;
+using JitGrains.Identity;
 
 namespace JitGrains.Cli;
 
@@ -27,6 +28,10 @@ internal static class Syntax
 
     public static Option<string?> Text(string name, string description, string helpName) =>
         new(name) { Description = description, HelpName = helpName };
+
+    /// <summary>A principal; where there is a default realm, <c>alice</c> is a user of it.</summary>
+    public static bool TryParsePrincipal(string text, string? realm, out PrincipalId principal, out string problem) =>
+        PrincipalId.TryParse(realm is null || text.Contains(':', StringComparison.Ordinal) ? text : "user:" + text, realm, out principal, out problem);
 
     /// <summary>One of a few words.</summary>
     public static Option<string?> OneOf(string name, string description, string helpName, IReadOnlyCollection<string> words)

@@ -67,17 +67,19 @@ internal sealed class DevIssuer
         return new DevIssuer(uri, secret);
     }
 
-    /// <summary>Asks for a token in a principal's name (OAuth 2.0 client credentials, RFC 6749, section 4.4).</summary>
-    public async Task<ApiAnswer> RequestTokenAsync(HttpClient http, string name, string? actor, CancellationToken ct)
+    /// <summary>
+    /// Asks for a token in a principal's name, through these actors, nearest to the call first (OAuth 2.0 client
+    /// credentials, RFC 6749, section 4.4).
+    /// </summary>
+    public async Task<ApiAnswer> RequestTokenAsync(HttpClient http, string name, IEnumerable<string> actors, CancellationToken ct)
     {
-        var form = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["grant_type"] = "client_credentials",
-            ["client_id"] = name,
-            ["client_secret"] = clientSecret,
-        };
-        if (actor is not null)
-            form["act"] = actor;
+        IEnumerable<KeyValuePair<string, string>> form =
+        [
+            new("grant_type", "client_credentials"),
+            new("client_id", name),
+            new("client_secret", clientSecret),
+            .. actors.Select(a => new KeyValuePair<string, string>("act", a)),
+        ];
         using var request = new HttpRequestMessage(HttpMethod.Post, tokenEndpoint) { Content = new FormUrlEncodedContent(form) };
         return await HttpExchange.SendAsync(http, request, "development issuer", ct);
     }

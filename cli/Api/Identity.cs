@@ -51,7 +51,7 @@ internal sealed class Identity
         var issuer = DevIssuer.Load(dataFolder, out var problem);
         if (issuer is null)
             return NotIdentified(problem);
-        var answer = await issuer.RequestTokenAsync(http, name, null, ct);
+        var answer = await issuer.RequestTokenAsync(http, name, [], ct);
         if (answer is not ApiAnswer.Ok ok)
             return new Result(null, answer);
         return DevIssuer.TokenIn(ok.Body) is { } token

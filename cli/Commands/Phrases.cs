@@ -10,9 +10,9 @@ namespace JitGrains.Cli.Commands;
 /// <summary>How the wire's values are said.</summary>
 internal static class Phrases
 {
-    /// <summary>The subject and everybody who acts for it: an approver must see the whole chain.</summary>
+    /// <summary>The subject and everybody who acts for it, the one that calls last: an approver must see the whole chain.</summary>
     public static string Who(PrincipalId principal, ImmutableArray<PrincipalId> actors) =>
-        actors.IsDefaultOrEmpty ? principal.Value : $"{principal.Value} through {string.Join(" through ", actors)}";
+        actors.IsDefaultOrEmpty ? principal.Value : $"{principal.Value} through {string.Join(" through ", actors.Reverse())}";
 
     public static string Instant(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 

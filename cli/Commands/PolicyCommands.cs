@@ -6,7 +6,12 @@ namespace JitGrains.Cli.Commands;
 /// <summary><c>jit policy</c>: what is in force, and checks of files before they are.</summary>
 internal static class PolicyCommands
 {
-    public static Command Build(Wiring wiring) => new("policy", "Show, check and test policies.") { BuildShow(wiring) };
+    public static Command Build(Wiring wiring) => new("policy", "Show, check and test policies.")
+    {
+        BuildShow(wiring),
+        PolicyCheckCommand.Build(wiring),
+        PolicyTestCommand.Build(wiring),
+    };
 
     private static Command BuildShow(Wiring wiring) =>
         wiring.Run(new Command("show", "Show the policy in force: version, files, problems of a reload."), async (_, run, ct) =>

@@ -34,12 +34,12 @@ public sealed class IdentityTests
     }
 
     [Fact]
-    public async Task An_actor_goes_to_the_issuer()
+    public async Task Actors_go_to_the_issuer_in_order()
     {
         await using var server = await ServerAsync();
         using var jit = Quickstart(server);
-        Assert.Equal(ExitCodes.Ok, await jit.Run("dev", "token", "alice", "--act", "agent:triage-bot"));
-        Assert.Contains("&act=agent%3Atriage-bot", Assert.Single(server.Requests).Body, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Ok, await jit.Run("dev", "token", "alice", "--act", "agent:triage-bot", "--act", "service:runner"));
+        Assert.EndsWith("&act=agent%3Atriage-bot&act=service%3Arunner", Assert.Single(server.Requests).Body, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -48,7 +48,7 @@ public sealed class RequestListTests
         using var jit = new JitRun().Against(server);
         await jit.Run("requests");
         var cells = jit.OutLines[1].Split('\t');
-        Assert.Equal("dev:user:alice through dev:agent:triage-bot through dev:service:runner", cells[2]);
+        Assert.Equal("dev:user:alice through dev:service:runner through dev:agent:triage-bot", cells[2]);
         Assert.Equal("1/2 + 0/1", cells[7]);
     }
 

@@ -68,6 +68,7 @@ public sealed class UsageTests
         { "dev token", "NAME" },
         { "dev token a/b", "NAME" },
         { "dev token alice --act triage^bot", "--act" },
+        { "dev token alice --act robot:r2", "--act" },
         { "requests --gateway ftp://h", "--gateway" },
         { "requests --control http://u:p@h", "--control" },
         { "requests --control http://h/?x=y", "--control" },
