@@ -1,0 +1,92 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+
+namespace JitGrains.Bench;
+
+/// <summary>The gateway in its quickstart, with the bench's policy, and what its people do.</summary>
+internal sealed class Gateway : IAsyncDisposable
+{
+    private readonly string home;
+    private readonly HttpClient http = new();
+    private readonly string control;
+
+    private Gateway(ServerProcess process, string home, string control)
+    {
+        Process = process;
+        this.home = home;
+        this.control = control;
+    }
+
+    public ServerProcess Process { get; }
+
+    public static async Task<Gateway> StartAsync(string upstream)
+    {
+        var folder = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;
+        var policy = Path.Combine(folder, "policy.yaml");
+        var text = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "policy.yaml"));
+        await File.WriteAllTextAsync(policy, text.Replace("http://127.0.0.1:8082", upstream, StringComparison.Ordinal));
+        var (port, controlPort, samplePort) = (ServerProcess.FreePort(), ServerProcess.FreePort(), ServerProcess.FreePort());
+        // The gateway's build output lies beside the bench's: .../tests/bench/bin/CONFIG/net10.0 and .../gateway/bin/CONFIG/net10.0.
+        var parts = AppContext.BaseDirectory.TrimEnd('/').Split('/');
+        var dll = string.Join('/', [.. parts[..^5], "gateway", .. parts[^3..], "JitGrains.Gateway.dll"]);
+        var process = await ServerProcess.StartAsync(
+            dll,
+            ["--quickstart", "--data", Path.Combine(folder, "data"), "--policy", policy, "--port", $"{port}", "--control-port", $"{controlPort}", "--sample-port", $"{samplePort}"],
+            port);
+        return new Gateway(process, folder, $"http://127.0.0.1:{controlPort}");
+    }
+
+    /// <summary>A token of the development issuer, for a person or for an agent that acts for one.</summary>
+    public async Task<string> TokenAsync(string name, string? agent = null)
+    {
+        var issuer = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(home, "data", "dev-issuer.json")))!;
+        var form = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["grant_type"] = "client_credentials",
+            ["client_id"] = name,
+            ["client_secret"] = issuer["client_secret"]!.GetValue<string>(),
+        };
+        if (agent is not null)
+            form["act"] = agent;
+        using var content = new FormUrlEncodedContent(form);
+        using var response = await http.PostAsync(issuer["token_endpoint"]!.GetValue<string>(), content);
+        response.EnsureSuccessStatusCode();
+        return (await response.Content.ReadFromJsonAsync<JsonNode>())!["access_token"]!.GetValue<string>();
+    }
+
+    /// <summary>Asks ahead for an action, and has bob approve it.</summary>
+    public async Task GrantAsync(string token, string bob, string action, object terms)
+    {
+        var ask = new JsonObject { ["action"] = action, ["reason"] = "bench" };
+        foreach (var term in JsonNode.Parse(System.Text.Json.JsonSerializer.Serialize(terms))!.AsObject())
+            ask[term.Key] = term.Value?.DeepClone();
+        var task = await SendAsync(HttpMethod.Post, $"{Process.Url}/.jit/requests", token, ask);
+        var id = task["id"]!.GetValue<string>();
+        var shown = await SendAsync(HttpMethod.Get, $"{control}/api/v1/requests/{id}", bob, null);
+        await SendAsync(HttpMethod.Post, $"{control}/api/v1/requests/{id}/votes", bob, new JsonObject { ["decision"] = "approve", ["digest"] = shown["request"]!["digest"]!.GetValue<string>() });
+        var settled = await SendAsync(HttpMethod.Get, $"{Process.Url}/.jit/requests/{id}", token, null, wait: 20);
+        if (settled["status"]!.GetValue<string>() != "approved")
+            throw new InvalidOperationException($"the request for {action} is {settled["status"]}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Process.DisposeAsync();
+        http.Dispose();
+        Directory.Delete(home, recursive: true);
+    }
+
+    private async Task<JsonNode> SendAsync(HttpMethod method, string url, string token, JsonNode? body, int? wait = null)
+    {
+        using var request = new HttpRequestMessage(method, url);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (wait is not null)
+            request.Headers.Add("Prefer", $"wait={wait}");
+        if (body is not null)
+            request.Content = JsonContent.Create(body);
+        using var response = await http.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        return response.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"{method} {url}: {(int)response.StatusCode} {text}");
+    }
+}

@@ -1,0 +1,18 @@
+using JitGrains.Bench;
+
+// Servers that a bench measures are processes of their own; the bench starts them by these names.
+return args switch
+{
+    ["upstream", var port] => await Servers.UpstreamAsync(int.Parse(port)),
+    ["yarp", var port, var upstream] => await Servers.YarpAsync(int.Parse(port), upstream),
+    ["holder", var port] => await Servers.HolderAsync(int.Parse(port)),
+    ["baseline"] => await Baseline.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
+    ["held", .. var rest] => await Held.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 10_000),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("usage: ./bench baseline | ./bench held [CALLERS]");
+    return 2;
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace JitGrains.Bench;
+
+/// <summary>A server process of the bench's, stopped by its own id when disposed.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly Process running;
+
+    private ServerProcess(Process running, int port)
+    {
+        this.running = running;
+        Port = port;
+    }
+
+    public int Port { get; }
+
+    public string Url => $"http://127.0.0.1:{Port}";
+
+    /// <summary>Resident memory now, in bytes.</summary>
+    public long ResidentBytes()
+    {
+        running.Refresh();
+        return running.WorkingSet64;
+    }
+
+    /// <summary>Starts the bench itself in another part.</summary>
+    public static Task<ServerProcess> StartSelfAsync(string part, params string[] rest)
+    {
+        var port = FreePort();
+        return StartAsync(Path.Combine(AppContext.BaseDirectory, "JitGrains.Bench.dll"), [part, $"{port}", .. rest], port);
+    }
+
+    /// <summary>Starts a program and waits until its port answers.</summary>
+    public static async Task<ServerProcess> StartAsync(string dll, string[] arguments, int port)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.ArgumentList.Add(dll);
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        start.Environment["DOTNET_TieredPGO"] = "1";
+        var process = Process.Start(start)!;
+        process.OutputDataReceived += static (_, _) => { };
+        process.ErrorDataReceived += static (_, line) =>
+        {
+            if (line.Data is not null)
+                Console.Error.WriteLine(line.Data);
+        };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        var server = new ServerProcess(process, port);
+        using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        for (var i = 0; i < 600; i++)
+        {
+            if (process.HasExited)
+                throw new InvalidOperationException($"{Path.GetFileName(dll)} {string.Join(' ', arguments)} ended with {process.ExitCode}");
+            try
+            {
+                using var socket = new TcpClient();
+                await socket.ConnectAsync(IPAddress.Loopback, port);
+                return server;
+            }
+            catch (SocketException)
+            {
+                await ticks.WaitForNextTickAsync();
+            }
+        }
+
+        await server.DisposeAsync();
+        throw new InvalidOperationException($"{Path.GetFileName(dll)} does not answer on port {port}");
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!running.HasExited)
+            running.Kill(entireProcessTree: true);
+        await running.WaitForExitAsync();
+        running.Dispose();
+    }
+}
