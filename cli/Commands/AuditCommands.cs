@@ -10,6 +10,9 @@ internal static class AuditCommands
 {
     private static readonly string[] Columns = ["AT", "SOURCE", "SEQ", "TYPE", "DATA"];
 
+    /// <summary>Every entry there ever was is read.</summary>
+    private static readonly TimeSpan LongestVerification = TimeSpan.FromHours(1);
+
     public static Command Build(Wiring wiring)
     {
         var type = Syntax.Text("--type", "Only entries of this type, such as grant.consumed.", "TYPE");
@@ -71,13 +74,21 @@ internal static class AuditCommands
         WireReader.Shown(entry, "source") ?? "",
         WireReader.Shown(entry, "sequence") ?? "",
         WireReader.Shown(entry, "type") ?? "",
-        entry.TryGetProperty("data", out var data) ? Data(data) : "",
+        Data(entry),
     ];
 
-    private static string Data(JsonElement data) =>
-        data.ValueKind == JsonValueKind.Object
-            ? string.Join(' ', data.EnumerateObject().Select(p => $"{p.Name}={(p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString() : p.Value.GetRawText())}"))
-            : data.ToString();
+    /// <summary>The fields; a personal one as its value where that is still held, as its digest where it was erased.</summary>
+    private static string Data(JsonElement entry)
+    {
+        if (entry.ValueKind != JsonValueKind.Object || !entry.TryGetProperty("data", out var data) || data.ValueKind != JsonValueKind.Object)
+            return "";
+        var held = entry.TryGetProperty("personal", out var personal) ? personal : default;
+        return string.Join(' ', data.EnumerateObject().Select(field =>
+        {
+            var value = WireReader.Shown(data, field.Name) ?? field.Value.GetRawText();
+            return $"{field.Name}={WireReader.Text(held, value) ?? value}";
+        }));
+    }
 
     private static bool TryParseSince(string text, DateTimeOffset now, out DateTimeOffset instant)
     {
@@ -108,6 +119,7 @@ internal static class AuditCommands
             var query = "";
             if (parsed.GetValue(head) is { } noted && TryParseHead(noted, out var source, out var sequence, out var hash))
                 query = $"?source={Uri.EscapeDataString(source)}&head_sequence={sequence}&head_hash={Uri.EscapeDataString(hash)}";
+            run.Http.Timeout = LongestVerification;
             var answer = await run.Control.GetAsync("/api/v1/audit/verify" + query, ct);
             return answer is ApiAnswer.Ok ok ? ShowVerdict(run, ok.Body) : run.Output.Failed(answer);
         });
@@ -125,7 +137,7 @@ internal static class AuditCommands
         var chains = WireReader.List(verdict, "chains").ToList();
         run.Output.Line($"{(isValid ? "Valid" : "NOT VALID")}: {WireReader.Shown(verdict, "entries")} entries in {chains.Count} chains.");
         foreach (var problem in WireReader.List(verdict, "problems"))
-            run.Output.Outline(problem, 1);
+            run.Output.Line($"  {WireReader.Shown(problem, "source")} after {WireReader.Shown(problem, "sequence")}: {WireReader.Shown(problem, "problem")}");
         if (chains.Count > 0)
             run.Output.Line("Heads (keep them elsewhere, and give one back with --head):");
         foreach (var chain in chains)

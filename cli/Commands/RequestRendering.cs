@@ -38,7 +38,13 @@ internal static class RequestRendering
     public static void ShowHistory(Output output, JsonElement answer)
     {
         Section(output, "Earlier requests like it", WireReader.List(answer, "earlier").Select(e =>
-            Joined(WireReader.Shown(e, "id"), WireReader.Shown(e, "status"), WireReader.Shown(e, "raised_at"), WireReader.Shown(e, "summary"))));
+            Joined(
+                WireReader.Shown(e, "id"),
+                WireReader.Shown(e, "status"),
+                WireReader.Shown(e, "raised_at"),
+                WireReader.Shown(e, "principal"),
+                WireReader.Shown(e, "resource"),
+                WireReader.Shown(e, "reason") is { } reason ? $"\"{reason}\"" : null)));
         Section(output, "Executions", WireReader.List(answer, "executions").Select(Execution));
     }
 
@@ -69,16 +75,12 @@ internal static class RequestRendering
             output.Line($"Masked: {string.Join(", ", payload.Masked)}");
     }
 
-    private static string Execution(JsonElement execution)
-    {
-        var outcome = execution.TryGetProperty("outcome", out var nested) && nested.ValueKind == JsonValueKind.Object ? nested : execution;
-        return Joined(
-            WireReader.Shown(execution, "id"),
-            WireReader.Shown(outcome, "status") ?? "started",
-            WireReader.Shown(outcome, "http_status") is { } status ? $"HTTP {status}" : null,
-            WireReader.Shown(outcome, "error"),
-            WireReader.Shown(execution, "started_at"));
-    }
+    private static string Execution(JsonElement execution) => Joined(
+        WireReader.Shown(execution, "id"),
+        WireReader.Shown(execution, "status"),
+        WireReader.Shown(execution, "http_status") is { } status ? $"HTTP {status}" : null,
+        WireReader.Shown(execution, "error"),
+        WireReader.Shown(execution, "started_at"));
 
     private static string Joined(params string?[] parts) => string.Join("  ", parts.Where(p => !string.IsNullOrEmpty(p)));
 

@@ -32,7 +32,7 @@ internal sealed class PolicyFiles
         {
             shown = Directory.EnumerateFiles(full)
                 .Select(f => Path.GetFileName(f))
-                .Where(n => !n.StartsWith('.') && (n.EndsWith(".yaml", StringComparison.Ordinal) || n.EndsWith(".yml", StringComparison.Ordinal)))
+                .Where(n => !n.StartsWith('.') && (n.EndsWith(".yaml", StringComparison.OrdinalIgnoreCase) || n.EndsWith(".yml", StringComparison.OrdinalIgnoreCase)))
                 .Order(StringComparer.Ordinal)
                 .Select(n => Path.Combine(path, n))
                 .ToList();

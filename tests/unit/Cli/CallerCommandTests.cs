@@ -137,15 +137,15 @@ public sealed class CallerCommandTests
         await using var server = (await WireServer.StartAsync()).On(
             $"GET /api/v1/audit?limit=100&type=grant.consumed&principal=dev%3Auser%3Aalice&request=rq_1&from={from}",
             200,
-            """{"items":[{"at":"2030-01-01T11:59:00Z","source":"principal:dev:user:alice","sequence":7,"type":"grant.consumed","data":{"grant":"gr_1","uses_left":2}}]}""");
+            """{"items":[{"at":"2030-01-01T11:59:00Z","source":"principal:dev:user:alice","sequence":7,"type":"grant.consumed","data":{"by":"hmac:1","for":"hmac:2","grant":"gr_1","uses_left":2,"list":[1]},"personal":{"hmac:1":"dev:user:alice"},"hash":"h"}]}""");
         using var jit = new JitRun().Against(server);
         Assert.Equal(ExitCodes.Ok, await jit.Run("audit", "--type", "grant.consumed", "--principal", "dev:user:alice", "--request", "rq_1", "--since", since));
-        Assert.Equal("2030-01-01T11:59:00Z\tprincipal:dev:user:alice\t7\tgrant.consumed\tgrant=gr_1 uses_left=2", jit.OutLines[1]);
+        Assert.Equal("2030-01-01T11:59:00Z\tprincipal:dev:user:alice\t7\tgrant.consumed\tby=dev:user:alice for=hmac:2 grant=gr_1 uses_left=2 list=[1]", jit.OutLines[1]);
     }
 
     [Theory]
     [InlineData("""{"valid":true,"entries":12,"chains":[{"source":"request:rq_1","sequence":12,"hash":"aGFzaA"}],"problems":[]}""", ExitCodes.Ok, "Valid: 12 entries in 1 chains.")]
-    [InlineData("""{"valid":false,"entries":12,"chains":[{"source":"request:rq_1","sequence":12,"hash":"aGFzaA"}],"problems":[{"source":"request:rq_1","sequence":3,"detail":"hash differs"}]}""", ExitCodes.Refused, "NOT VALID")]
+    [InlineData("""{"valid":false,"entries":12,"chains":[{"source":"request:rq_1","sequence":12,"hash":"aGFzaA"}],"problems":[{"source":"request:rq_1","sequence":3,"hash":"eA","problem":"hash differs"}]}""", ExitCodes.Refused, "NOT VALID")]
     [InlineData("{}", ExitCodes.Refused, "NOT VALID")]
     [InlineData("[]", ExitCodes.Refused, "NOT VALID")]
     public async Task Verify_fails_unless_the_server_says_valid(string verdict, int code, string first)

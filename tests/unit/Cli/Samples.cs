@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using JitGrains.Approvals;
 using JitGrains.Grants;
@@ -75,19 +74,20 @@ internal static class Samples
         Json(new
         {
             request,
-            earlier = new[] { new { id = "rq_earlier", status = "approved", raised_at = Noon - TimeSpan.FromDays(1), summary = "Refund 9 EUR of order 42" } },
-            executions = ImmutableArray.Create(new ExecutionRecord
+            earlier = new[]
             {
-                Id = "ex_1",
-                GrantId = GrantId,
-                RequestId = RequestId,
-                CallerKey = "dev:user:alice",
-                Incarnation = "gw_1",
-                Action = "orders.refund",
-                Resource = "order=42",
-                StartedAt = Noon,
-                Outcome = new ExecutionOutcome(ExecutionStatus.Completed, 201, null, Noon, Noon, 40, 10),
-            }),
+                new
+                {
+                    id = "rq_earlier",
+                    status = "approved",
+                    principal = "dev:user:alice",
+                    action = "orders.refund",
+                    resource = "order=42",
+                    reason = "the first half",
+                    raised_at = Noon - TimeSpan.FromDays(1),
+                },
+            },
+            executions = new[] { new { id = "ex_1", status = "completed", http_status = 201, started_at = Noon, ended_at = Noon, request_bytes = 40, response_bytes = 10 } },
         });
 
     public static string List(string? nextCursor, params object[] items) => Json(new { items, next_cursor = nextCursor });

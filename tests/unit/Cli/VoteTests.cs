@@ -25,7 +25,7 @@ public sealed class VoteTests
             "2030-01-01T11:57:00Z (3m ago)", "2030-01-01T12:57:00Z (in 57m)", "an identical call ran", "managers: 1 of 2 from dev:managers",
             "dev:user:carol approves at 2030-01-01T11:59:00Z: fine", "| POST /orders/42/refunds", "| authority: 127.0.0.1:8080",
             "| content-type: application/json", """| {"amount":25,"card":"***"}""", "(40 bytes)", "Masked: body.card", Samples.Digest,
-            "rq_earlier  approved", "ex_1  completed  HTTP 201",
+            "rq_earlier  approved  2029-12-31T12:00:00+00:00  dev:user:alice  order=42  \"the first half\"", "ex_1  completed  HTTP 201",
         })
         {
             Assert.Contains(needed, jit.Out, StringComparison.Ordinal);
