@@ -1,0 +1,98 @@
+using JitGrains.Grants;
+using JitGrains.Identity;
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Revocation;
+using JitGrains.Wire;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+
+namespace JitGrains.Silo.ControlPlane;
+
+/// <summary>Grants: list and revoke.</summary>
+internal static class GrantEndpoints
+{
+    public static void Map(IEndpointRouteBuilder api)
+    {
+        api.MapGet("/grants", ListAsync).WithName("listGrants").WithSummary("Grants that the caller may see, newest first")
+            .WithQuery("status", "action", "principal", "cursor", "limit").Answers<PageView<GrantView>>();
+        api.MapDelete("/grants/{id}", RevokeAsync).WithName("revokeGrant").WithSummary("Revokes a grant (operators, and approvers of its request)")
+            .Takes<RevokeBody>(optional: true).Answers<RevocationResult>();
+        api.MapPost("/principals/{id}/revoke", RevokePrincipalAsync).WithName("revokePrincipal").WithSummary("Revokes every grant of a principal (operators)")
+            .Takes<RevokeBody>(optional: true).Answers<RevocationResult>();
+    }
+
+    private static async Task<IResult> ListAsync(HttpContext http, Access access, IReadModel readModel, TimeProvider time)
+    {
+        var query = new QueryFields(http.Request);
+        var filter = new GrantFilter { Status = query.Choice<GrantStatus>("status"), Action = query.Text("action"), Principal = query.Principal("principal") };
+        var cursor = query.Text("cursor", 512);
+        var limit = query.Limit();
+        if (query.Finish() is { } problem)
+            return problem;
+
+        var caller = http.Caller();
+        var now = time.GetUtcNow();
+        return await VisiblePages.ReadAsync(
+            limit,
+            cursor,
+            (from, count) => readModel.ListGrantsAsync(filter, from, count, http.RequestAborted),
+            async item => (filter.Status is null || item.Now(now).Status == filter.Status)
+                && (access.SeesAll(caller) || await RequestOf(item, caller, access, readModel, http.RequestAborted) is not null),
+            item => item.Now(now));
+    }
+
+    private static async Task<IResult> RevokeAsync(string id, HttpContext http, Access access, IReadModel readModel, IRevocationService revocation, TimeProvider time)
+    {
+        if (!IdFormat.IsId(id, "gr_"))
+            return Problems.BadRequest("id", "A grant's id begins with gr_ and has 26 characters after it.");
+        var (reason, malformed) = await ReasonAsync(http);
+        if (malformed is not null)
+            return malformed;
+
+        var caller = http.Caller();
+        if (await readModel.GetGrantAsync(id, http.RequestAborted) is not { } grant
+            || await RequestOf(grant, caller, access, readModel, http.RequestAborted) is not { } request)
+        {
+            return Problems.NotFound("grant");
+        }
+
+        if (!access.IsOperator(caller) && !Access.IsApprover(caller, request))
+            return Problems.Forbidden("Operators and the request's approvers revoke grants; holders give theirs back at the gateway.");
+        // Not cut short by a client that hangs up: what was begun is told to every gateway.
+        var reply = await revocation.RevokeGrantAsync(id, caller.Principal, reason, CancellationToken.None);
+        return reply.Value is { } result ? Json.Ok(result) : Problems.From(reply.Refusal!, time.GetUtcNow());
+    }
+
+    private static async Task<IResult> RevokePrincipalAsync(string id, HttpContext http, Access access, IRevocationService revocation)
+    {
+        var (reason, malformed) = await ReasonAsync(http);
+        if (malformed is not null)
+            return malformed;
+        if (!PrincipalId.TryParse(AsSent(id, http), null, out var principal, out var wrong))
+            return Problems.BadRequest("id", $"The principal in the path: {wrong}.");
+        var caller = http.Caller();
+        if (!access.IsOperator(caller))
+            return Problems.Forbidden("Only operators revoke everything of a principal.");
+        return Json.Ok(await revocation.RevokePrincipalAsync(principal, caller.Principal, reason, CancellationToken.None));
+    }
+
+    private static async Task<(string? Reason, Problem? Problem)> ReasonAsync(HttpContext http)
+    {
+        var body = await BodyFields.ReadAsync(http, optional: true);
+        return (body.Sentence("reason"), body.Finish());
+    }
+
+    /// <summary>The request behind a grant, if the caller may see it.</summary>
+    private static async Task<ApprovalRequestView?> RequestOf(GrantView grant, Caller caller, Access access, IReadModel readModel, CancellationToken cancellation) =>
+        await readModel.GetRequestAsync(grant.RequestId, cancellation) is { } request && access.MaySee(caller, request) ? request : null;
+
+    /// <summary>The path segment decoded once: routing leaves an encoded slash encoded, and names may hold slashes.</summary>
+    private static string AsSent(string id, HttpContext http)
+    {
+        var target = http.Features.Get<IHttpRequestFeature>()?.RawTarget.Split('?', 2)[0] ?? "";
+        var segments = target.Split('/');
+        return segments.Length >= 2 && target.StartsWith('/') ? Uri.UnescapeDataString(segments[^2]) : id;
+    }
+}

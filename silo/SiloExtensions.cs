@@ -1,0 +1,119 @@
+using JitGrains.Approvals;
+using JitGrains.Audit;
+using JitGrains.Grants;
+using JitGrains.Identity;
+using JitGrains.Principals;
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Audit;
+using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.DevIssuer;
+using JitGrains.Silo.Holds;
+using JitGrains.Silo.Identity;
+using JitGrains.Silo.Notifications;
+using JitGrains.Silo.Outbox;
+using JitGrains.Silo.Policies;
+using JitGrains.Silo.Revocation;
+using JitGrains.Silo.Secrets;
+using JitGrains.Silo.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace JitGrains.Silo;
+
+/// <summary>The control plane in a host.</summary>
+public static class SiloExtensions
+{
+    /// <summary>
+    /// Adds the control plane and the grains' engine: <see cref="IPolicyProvider"/>, <see cref="ITokenValidator"/>,
+    /// <see cref="IRevocationService"/>, <see cref="DecisionHub"/>, <see cref="AuditVerifier"/>, <see cref="AuditSealer"/>,
+    /// <see cref="GrantSigner"/>, <see cref="GrantVerifier"/>, <see cref="KeyRing"/>. The host adds its
+    /// <see cref="IGatewayInvalidation"/>.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="keys">The installation's keys.</param>
+    /// <param name="engine">Chooses the engine's store; the grains are added here.</param>
+    /// <param name="devIssuer">The quickstart's issuer, or null.</param>
+    /// <exception cref="StartupException">The options are wrong; every problem is listed.</exception>
+    public static IServiceCollection AddSilo(
+        this IServiceCollection services,
+        SiloOptions options,
+        KeyRing keys,
+        Action<GrainEngineOptions> engine,
+        DevelopmentIssuer? devIssuer = null)
+    {
+        var problems = options.Problems().ToList();
+        if (options.Issuers.IsEmpty && devIssuer is null)
+            problems.Add("Issuers: at least one token issuer is needed.");
+        StartupException.ThrowIfAny(problems);
+        options.Webhook?.ReadSecret();
+
+        services.AddSingleton(options);
+        services.AddSingleton(keys);
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<IIdGenerator, RandomIdGenerator>();
+        services.AddSingleton(new AuditSealer(keys.AuditPersonal));
+        services.AddSingleton(new ReviewDigestKey(keys.ReviewDigest));
+        services.AddSingleton(new GrantSigner(keys.GrantSigning));
+        services.AddSingleton(p => p.GetRequiredService<GrantSigner>().Verifier);
+        if (devIssuer is not null)
+            services.AddSingleton(devIssuer);
+
+        services.AddGrainEngine(o =>
+        {
+            o.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>();
+            engine(o);
+        });
+        services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
+        services.AddSingleton<DecisionHub>();
+        services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<DecisionHub>());
+        services.AddSingleton<IRevocationService, RevocationService>();
+        services.AddSingleton<AuditVerifier>();
+
+        services.AddSingleton<SiloMetrics>();
+        services.AddTokenValidation(options.Issuers);
+        services.AddSingleton<PolicyProvider>();
+        services.AddSingleton<IPolicyProvider>(p => p.GetRequiredService<PolicyProvider>());
+        services.AddHostedService(p => p.GetRequiredService<PolicyProvider>());
+
+        services.AddSingleton<WebhookSignal>();
+        services.AddSingleton<INotificationQueue, WebhookQueue>();
+        services.AddHostedService<WebhookSender>();
+        services.AddHostedService<TelemetryExport>();
+
+        services.AddSingleton<Access>();
+        services.AddSingleton<Authentication>();
+        OpenApi.Add(services);
+        return services;
+    }
+
+    /// <summary>Maps the control plane's endpoints: <c>/api/v1</c>, <c>/healthz</c>, <c>/readyz</c>, <c>/openapi/v1.json</c>, and the development issuer's.</summary>
+    public static IEndpointRouteBuilder MapSilo(this IEndpointRouteBuilder endpoints)
+    {
+        var api = endpoints.MapGroup("/api/v1").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Authentication>());
+        RequestEndpoints.Map(api);
+        GrantEndpoints.Map(api);
+        AuditEndpoints.Map(api);
+        PolicyEndpoints.Map(api);
+        HealthEndpoints.Map(endpoints);
+        endpoints.MapOpenApi("/openapi/{documentName}.json");
+        if (endpoints.ServiceProvider.GetService<DevelopmentIssuer>() is { } issuer)
+            DevIssuerEndpoints.Map(endpoints, issuer, endpoints.ServiceProvider.GetRequiredService<TimeProvider>(), endpoints.ServiceProvider.GetRequiredService<IIdGenerator>());
+        return endpoints;
+    }
+
+    /// <summary>
+    /// The whole pipeline of the control plane's listener: problems for everything that goes wrong, routing, endpoints. For
+    /// a branch of the host's pipeline.
+    /// </summary>
+    public static IApplicationBuilder UseSilo(this IApplicationBuilder app)
+    {
+        app.UseMiddleware<ProblemMiddleware>();
+        app.UseRouting();
+        app.UseEndpoints(static endpoints => endpoints.MapSilo());
+        return app;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+using JitGrains.Silo.Identity;
+using JitGrains.Silo.Notifications;
+using Microsoft.Extensions.Configuration;
+
+namespace JitGrains.Silo;
+
+/// <summary>How the control plane runs. docs/operations.md lists all settings.</summary>
+public sealed record SiloOptions
+{
+    /// <summary>Whose tokens are accepted. Default: none; the quickstart adds its own issuer.</summary>
+    public ImmutableArray<IssuerOptions> Issuers { get; init; } = [];
+
+    /// <summary>Qualified groups (<c>realm:group</c>) whose members see everything, cancel and revoke. Default: none.</summary>
+    public ImmutableArray<string> Operators { get; init; } = [];
+
+    /// <summary>Qualified groups whose members see everything and read the audit trail. Default: none.</summary>
+    public ImmutableArray<string> Auditors { get; init; } = [];
+
+    /// <summary>The address under which people reach the control plane; links are built from it only. Default: none, and so no links.</summary>
+    public Uri? PublicUrl { get; init; }
+
+    /// <summary>A policy file, or a folder of them (<c>*.yaml</c>, <c>*.yml</c>).</summary>
+    public string Policy { get; init; } = "";
+
+    /// <summary>How often the policy's files are looked at. Default 2 s. A change is taken on when it was seen twice.</summary>
+    public TimeSpan PolicyPoll { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The outgoing webhook. Default: none.</summary>
+    public WebhookOptions? Webhook { get; init; }
+
+    /// <summary>Where telemetry goes (OTLP over gRPC). Default: the variable OTEL_EXPORTER_OTLP_ENDPOINT; nowhere without it.</summary>
+    public Uri? OtlpEndpoint { get; init; }
+
+    /// <summary>
+    /// Reads a configuration section (Issuers, Operators, Auditors, PublicUrl, Policy, Webhook, OtlpEndpoint), adding to
+    /// <paramref name="problems"/> everything that cannot be read.
+    /// </summary>
+    public static SiloOptions Read(IConfiguration section, ICollection<string> problems) => new()
+    {
+        Issuers = [.. Bind<List<IssuerOptions>>(section, nameof(Issuers), problems) ?? []],
+        Operators = [.. Bind<List<string>>(section, nameof(Operators), problems) ?? []],
+        Auditors = [.. Bind<List<string>>(section, nameof(Auditors), problems) ?? []],
+        PublicUrl = Address(section, nameof(PublicUrl), problems),
+        Policy = section[nameof(Policy)] ?? "",
+        Webhook = Bind<WebhookOptions>(section, nameof(Webhook), problems),
+        OtlpEndpoint = Address(section, nameof(OtlpEndpoint), problems) ?? Address(section, "OTEL_EXPORTER_OTLP_ENDPOINT", problems),
+    };
+
+    /// <summary>Everything that is wrong with the options, none where they are fine.</summary>
+    public IReadOnlyList<string> Problems()
+    {
+        var problems = IssuerOptions.ProblemsOf(Issuers).ToList();
+        foreach (var (name, groups) in new[] { (nameof(Operators), Operators), (nameof(Auditors), Auditors) })
+        {
+            problems.AddRange(groups.Where(g => g.IndexOf(':', StringComparison.Ordinal) is < 1 || g.EndsWith(':'))
+                .Select(g => $"{name}: '{g}' is not realm:group, such as dev:managers."));
+        }
+
+        if (PublicUrl is { } url && (!url.IsAbsoluteUri || url.Scheme is not ("http" or "https") || url.Query.Length > 0 || url.Fragment.Length > 0 || url.UserInfo.Length > 0))
+            problems.Add("PublicUrl is an absolute http or https address without user, query or fragment.");
+        if (string.IsNullOrWhiteSpace(Policy))
+            problems.Add("Policy names a policy file or folder.");
+        if (PolicyPoll <= TimeSpan.Zero)
+            problems.Add("PolicyPoll is more than zero.");
+        if (Webhook is not null)
+            problems.AddRange(Webhook.Problems());
+        return problems;
+    }
+
+    private static T? Bind<T>(IConfiguration section, string name, ICollection<string> problems)
+        where T : class
+    {
+        try
+        {
+            return section.GetSection(name).Get<T>(o => o.ErrorOnUnknownConfiguration = true);
+        }
+        catch (InvalidOperationException e)
+        {
+            problems.Add($"{name}: {e.Message}");
+            return null;
+        }
+    }
+
+    private static Uri? Address(IConfiguration section, string name, ICollection<string> problems)
+    {
+        if (string.IsNullOrWhiteSpace(section[name]))
+            return null;
+        if (Uri.TryCreate(section[name], UriKind.Absolute, out var uri))
+            return uri;
+        problems.Add($"{name}: it is not an absolute address.");
+        return null;
+    }
+}
