@@ -42,21 +42,21 @@ public sealed class FieldMask
     public static bool TryParse(string text, [NotNullWhen(true)] out FieldMask? mask, [NotNullWhen(false)] out string? problem)
     {
         mask = null;
-        var pieces = text.Split('.');
-        MaskedPart? part = pieces[0].EndsWith("[]", StringComparison.Ordinal) && pieces[0] != "body[]" ? null : pieces[0] switch
+        var pieces = text.Split('.').Select(WithoutBrackets).ToImmutableArray();
+        MaskedPart? part = pieces[0] switch
         {
-            "body" or "body[]" => MaskedPart.Body,
+            "body" => MaskedPart.Body,
             "query" => MaskedPart.Query,
             "header" => MaskedPart.Header,
             _ => null,
         };
-        if (part is null)
+        if (part is null || (part != MaskedPart.Body && text.StartsWith(pieces[0] + "[]", StringComparison.Ordinal)))
         {
             problem = "a mask begins with body, query or header";
             return false;
         }
 
-        var names = pieces.Skip(1).Select(static p => p.EndsWith("[]", StringComparison.Ordinal) ? p[..^2] : p).ToImmutableArray();
+        var names = pieces[1..];
         problem = names.Any(static n => n.Length == 0 || n.AsSpan().ContainsAny("[]")) ? "a mask's names are parted by single dots, and may end in []"
             : names.Any(static n => n.Length > 1 && n.Contains('*', StringComparison.Ordinal)) ? "in a mask * stands for a whole name"
             : part == MaskedPart.Header && names.Length != 1 ? "a header's mask is header. and one name"
@@ -65,5 +65,12 @@ public sealed class FieldMask
             return false;
         mask = new FieldMask(text, part.Value, names);
         return true;
+    }
+
+    private static string WithoutBrackets(string name)
+    {
+        while (name.EndsWith("[]", StringComparison.Ordinal))
+            name = name[..^2];
+        return name;
     }
 }

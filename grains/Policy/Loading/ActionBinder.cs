@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using JitGrains.Binding;
 using JitGrains.Grants;
 using JitGrains.Policy.Conditions;
 using JitGrains.Policy.Matching;
@@ -43,7 +44,7 @@ internal static partial class ActionBinder
             HoldCap = holdCap,
             BodyLimit = keys["body_limit"] is { } l ? Size(l) ?? 0 : 1024 * 1024,
             Mask = keys["mask"] is { } k ? k.List(Mask) : [],
-            Summary = keys["summary"]?.Text(500),
+            Summary = keys["summary"] is { } s ? Summary(s, template) : null,
             EncodedParameter = keys["encoded_parameter"]?.Text(),
             Drain = keys["drain"]?.Boolean() ?? false,
         };
@@ -106,7 +107,18 @@ internal static partial class ActionBinder
     {
         if (at.Text(256) is not { } text)
             return null;
-        return MaskPath().IsMatch(text) ? text : at.Fail<string>($"'{Shown.Text(text)}': a mask is body.NAME (dots and [] for what is inside), query.NAME or header.NAME in lower case");
+        return FieldMask.TryParse(text, out _, out var problem) ? text : at.Fail<string>($"'{Shown.Text(text)}': {problem}");
+    }
+
+    private static string? Summary(Cursor at, PathTemplate? template)
+    {
+        if (at.Text(SummaryTemplate.MaxTemplate) is not { } text)
+            return null;
+        if (!SummaryTemplate.TryParse(text, out var summary, out var problem))
+            return at.Fail<string>(problem);
+        foreach (var placeholder in summary.Placeholders.Where(p => p.Root == "path" && template?.Parameters.Contains(p.Name) == false))
+            at.Error($"the path has no parameter '{Shown.Text(placeholder.Name)}'{Shown.Suggest(placeholder.Name, template!.Parameters)}");
+        return text;
     }
 
     private static void Check(BoundAction action)
@@ -122,7 +134,4 @@ internal static partial class ActionBinder
 
     [GeneratedRegex(@"\A[A-Z][A-Z-]{0,19}\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex MethodName();
-
-    [GeneratedRegex(@"\A(body(\[\])*(\.[^.\[\]\s]+(\[\])*)+|query\.\S+|header\.[a-z0-9!#$%&'*+.^_`|~-]+)\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex MaskPath();
 }

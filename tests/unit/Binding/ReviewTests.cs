@@ -167,6 +167,7 @@ public class ReviewTests
     [InlineData("body.a.b", true)]
     [InlineData("body.items[].secret", true)]
     [InlineData("body[].x", true)]
+    [InlineData("body[][].x[][]", true)]
     [InlineData("body.*", true)]
     [InlineData("body", true)]
     [InlineData("query.token", true)]
