@@ -95,12 +95,11 @@ internal static class ApproveBinder
                 within.Error("window and use_within are two names of one thing; give one");
             else if (!counted)
                 within.Error("use_within goes with counted uses; a grant of unlimited uses has a window");
-            var only = within.Duration(Least, MostWindow) ?? StandardWindow;
-            return (only, only);
         }
 
+        var only = keys["use_within"]?.Duration(Least, MostWindow) ?? StandardWindow;
         if (keys["window"] is not { } window)
-            return (StandardWindow, StandardWindow);
+            return (only, only);
         if (window.Node is not YamlMap)
             return window.Duration(Least, MostWindow) is { } both ? (both, both) : (StandardWindow, StandardWindow);
         if (window.Shape(PolicyShapes.Window) is not { } parts || parts["max"]?.Duration(Least, MostWindow) is not { } max)

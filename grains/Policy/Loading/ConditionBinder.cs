@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using JitGrains.Policy.Conditions;
 using JitGrains.Policy.Schema;
 using JitGrains.Policy.Yaml;
@@ -68,12 +69,15 @@ internal static class ConditionBinder
         {
             if (item.Text(64) is not { } text)
                 continue;
-            if (IPNetwork.TryParse(text, out var network))
+            var slash = text.IndexOf('/', StringComparison.Ordinal);
+            var isAddress = IPAddress.TryParse(slash < 0 ? text : text[..slash], out var address)
+                && (address.AddressFamily != AddressFamily.InterNetwork || text.Count(c => c == '.') == 3);
+            if (isAddress && slash >= 0 && IPNetwork.TryParse(text, out var network) && network.BaseAddress.Equals(address))
                 all.Add(network);
-            else if (text.Contains('/', StringComparison.Ordinal))
+            else if (slash >= 0)
                 item.Error($"'{Shown.Text(text)}' is no network: an address and a length, with no bits set after it, such as 10.0.0.0/8");
-            else if (IPAddress.TryParse(text, out var address) && address.ToString() == text)
-                all.Add(new IPNetwork(address, address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128));
+            else if (isAddress)
+                all.Add(new IPNetwork(address!, address!.AddressFamily == AddressFamily.InterNetwork ? 32 : 128));
             else
                 item.Error($"'{Shown.Text(text)}' is neither an address nor a network such as 10.0.0.0/8");
         }

@@ -110,7 +110,7 @@ internal static class FieldBinder
         text.ToLowerInvariant() is ".inf" or "-.inf" or "+.inf" or ".nan"
         || (text.Any(char.IsAsciiDigit) && (char.IsAsciiDigit(text[0]) || "+-.".Contains(text[0], StringComparison.Ordinal))
             && (text.All(c => char.IsAsciiDigit(c) || "+-._eE".Contains(c, StringComparison.Ordinal)) || text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) || text.StartsWith("0o", StringComparison.OrdinalIgnoreCase))
-            && !System.Net.IPAddress.TryParse(text, out _) && text.Count(c => c == '-') < 2);
+            && !(text.Count(c => c == '.') == 3 && System.Net.IPAddress.TryParse(text, out _)) && text.Count(c => c == '-') < 2);
 
     private static Compares? Bound(Cursor at, Comparison comparison)
     {
@@ -147,7 +147,11 @@ internal static class FieldBinder
     private static void Contradictions(ImmutableArray<Predicate> tests, Cursor at)
     {
         if (tests.OfType<Exists>().Any(e => !e.Expected) && tests.Length > 1)
+        {
             at.Error("exists: false leaves nothing for the other tests to look at");
+            return;
+        }
+
         foreach (var named in tests.OfType<IsOneOf>())
         {
             if (named.Operands.All(o => tests.Any(t => !ReferenceEquals(t, named) && t.Test(o.AsValue()) == Truth.False)))

@@ -128,7 +128,7 @@ internal static class ApproveShapes
 /// <summary>The keys of conditions.</summary>
 internal static class ConditionShapes
 {
-    private static readonly ValueType Tests = new EitherType(Scalar, new ListType(Scalar, NotEmpty: true), new LazyShapeType("field"));
+    private static readonly ValueType Tests = new EitherType(Scalar, new ListType(Scalar, NotEmpty: true), new LazyShapeType(() => Field!));
 
     public static readonly Shape Field = new("field", "Tests of one value, which must all hold. A plain value means equals, a list means in.",
         new("equals", Scalar, "The value is this."),
@@ -171,6 +171,3 @@ internal static class ConditionShapes
         new("address", new EitherType(Texts, new ShapeType(Address)), "The caller's address: networks (CIDR)."),
         new("time", new ShapeType(Time), "Weekdays and hours."));
 }
-
-/// <summary>A shape that holds itself.</summary>
-internal sealed record LazyShapeType(string Name) : ValueType;

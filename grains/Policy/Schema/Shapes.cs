@@ -26,6 +26,12 @@ internal sealed record MapType(ValueType Value, string? KeyPattern = null) : Val
 /// <summary>A mapping with known keys.</summary>
 internal sealed record ShapeType(Shape Shape) : ValueType;
 
+/// <summary>A mapping with known keys that holds itself.</summary>
+internal sealed record LazyShapeType(Func<Shape> Get) : ValueType
+{
+    public Shape Shape => Get();
+}
+
 /// <summary>One of several types.</summary>
 internal sealed record EitherType(params ValueType[] Types) : ValueType
 {

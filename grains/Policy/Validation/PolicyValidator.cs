@@ -7,12 +7,16 @@ internal static class PolicyValidator
 {
     public static void Validate(BoundPolicy policy)
     {
+        var complete = !policy.Problems.HasErrors;
         ApiValidator.Validate(policy);
         foreach (var api in policy.Apis)
             ActionValidator.Validate(api);
         RuleValidator.Validate(policy);
-        ShadowValidator.Validate(policy);
         foreach (var rule in policy.Rules)
             QuorumValidator.Validate(policy, rule);
+
+        // What never decides, or is never about anything, may be so only because of what could not be read.
+        if (complete)
+            ShadowValidator.Validate(policy);
     }
 }

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using JitGrains.Approvals;
 using JitGrains.Identity;
 using JitGrains.Policy.Loading;
+using JitGrains.Policy.Schema;
+using JitGrains.Policy.Yaml;
 
 namespace JitGrains.Policy.Validation;
 
@@ -13,14 +15,17 @@ internal static class QuorumValidator
 {
     public static void Validate(BoundPolicy policy, BoundRule rule)
     {
-        if (rule.Rule.Approve is not { } approve || rule.Keys["approve"]!.Value.Shape(Schema.PolicyShapes.Approve)?["stages"] is not { } at)
+        if (rule.Rule.Approve is not { } approve || rule.Keys["approve"]!.Value.Shape(PolicyShapes.Approve)?["stages"] is not { } at)
+            return;
+        // Who could not be read might be who is missing.
+        if (!AllRead(at, approve.Terms.Stages))
             return;
         // Stages with a group of unknown members can always be met by somebody.
         var closed = approve.Terms.Stages.Select(s => (Stage: s, Voters: Voters(policy, s))).Where(s => s.Voters is not null).Select(s => (s.Stage, Voters: s.Voters!)).ToImmutableArray();
-        var short1 = closed.Where(s => s.Stage.Quorum > s.Voters.Count).ToArray();
-        foreach (var (stage, voters) in short1)
+        var tooFew = closed.Where(s => s.Stage.Quorum > s.Voters.Count).ToArray();
+        foreach (var (stage, voters) in tooFew)
             at.Error($"the stage '{stage.Name}' needs {stage.Quorum} people and only {voters.Count} can vote in it");
-        if (short1.Length > 0 || closed.IsEmpty)
+        if (tooFew.Length > 0 || closed.IsEmpty)
             return;
         if (!CanBeMet(closed, null))
             at.Error("these stages can never all be met: a person counts in one stage only, and there are too few");
@@ -37,6 +42,16 @@ internal static class QuorumValidator
             at.Error($"these stages can never be met: the requester does not count, and without {string.Join(", ", stuck)} there are too few");
         else
             at.Warning($"requests of {string.Join(", ", stuck)} can never be approved: the requester does not count, and the others are too few");
+    }
+
+    private static bool AllRead(Cursor at, ImmutableArray<Stage> stages)
+    {
+        var written = at.Items().Select(i => i.Shape(PolicyShapes.Stage)).ToArray();
+        return written.Length == stages.Length && written.Zip(stages).All(p =>
+            p.First is not null && Count(p.First["groups"]) == p.Second.Groups.Length && Count(p.First["principals"]) == p.Second.Principals.Length
+            && p.Second.Groups.Length + p.Second.Principals.Length > 0);
+
+        static int Count(Cursor? list) => (list?.Node as YamlList)?.Items.Length ?? 0;
     }
 
     private static ImmutableHashSet<PrincipalId>? Voters(BoundPolicy policy, Stage stage)

@@ -26,9 +26,6 @@ internal static class RuleValidator
             if (rule.Rule.Approve is { } approve)
                 ManyUses(rule, approve, selected);
         }
-
-        foreach (var action in policy.Actions.Where(a => !policy.Rules.Any(r => r.Rule.Actions.Selects(a.Definition))))
-            action.Keys.At.Warning($"no rule is about '{action.Definition.Name}', so every call of it is denied");
     }
 
     private static bool References(BoundRule rule, string[] declared, ActionDefinition[] actions, bool complete)

@@ -3,11 +3,13 @@ using JitGrains.Policy.Loading;
 
 namespace JitGrains.Policy.Validation;
 
-/// <summary>Finds rules that a stronger rule without conditions takes everything from.</summary>
+/// <summary>Finds rules that a stronger rule without conditions takes everything from, and actions without a rule.</summary>
 internal static class ShadowValidator
 {
     public static void Validate(BoundPolicy policy)
     {
+        foreach (var action in policy.Actions.Where(a => !policy.Rules.Any(r => r.Rule.Actions.Selects(a.Definition))))
+            action.Keys.At.Warning($"no rule is about '{action.Definition.Name}', so every call of it is denied");
         foreach (var rule in policy.Rules.Where(r => r.Rule.Effect != RuleEffect.Deny))
         {
             var shadow = policy.Rules.FirstOrDefault(r => Beats(r.Rule, rule.Rule)

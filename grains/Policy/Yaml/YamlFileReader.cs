@@ -19,6 +19,7 @@ internal sealed class YamlFileReader
     private readonly Parser parser;
     private readonly Dictionary<string, YamlValue> anchors = new(StringComparer.Ordinal);
     private long weight;
+    private Mark last = new(0, 1, 1);
 
     private YamlFileReader(string file, string text, ProblemSink problems)
     {
@@ -40,13 +41,19 @@ internal sealed class YamlFileReader
         var text = file.Text.StartsWith('\uFEFF') ? file.Text[1..] : file.Text;
         if (HasMisleadingCharacter(file.Name, text, problems))
             return null;
+        var reader = new YamlFileReader(file.Name, text, problems);
         try
         {
-            return new YamlFileReader(file.Name, text, problems).ReadDocument();
+            return reader.ReadDocument();
         }
         catch (YamlException e)
         {
             problems.Error(At(file.Name, e.Start), "", $"not readable as YAML: {Clean(e)}");
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException)
+        {
+            // The scanner fails so on some broken input, without saying where.
+            problems.Error(At(file.Name, reader.last), "", "not readable as YAML after this place");
         }
         catch (YamlLimitException e)
         {
@@ -108,6 +115,7 @@ internal sealed class YamlFileReader
 
         if (!parser.Accept<NodeEvent>(out var node))
             throw new YamlException(parser.Current!.Start, parser.Current.End, "a value is expected here");
+        last = node.Start;
         var place = At(file, node.Start);
         if (depth > MaxDepth)
             throw new YamlLimitException(place, $"nested more than {MaxDepth} deep");
