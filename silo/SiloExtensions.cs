@@ -98,6 +98,7 @@ public static class SiloExtensions
         GrantEndpoints.Map(api);
         AuditEndpoints.Map(api);
         PolicyEndpoints.Map(api);
+        ExplainEndpoints.Map(api);
         HealthEndpoints.Map(endpoints);
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         if (endpoints.ServiceProvider.GetService<DevelopmentIssuer>() is { } issuer)

@@ -147,7 +147,7 @@ internal sealed class BodyFields
     {
         try
         {
-            using var document = JsonDocument.Parse(body.GetBuffer().AsMemory(0, (int)body.Length), new JsonDocumentOptions { MaxDepth = 8 });
+            using var document = JsonDocument.Parse(body.GetBuffer().AsMemory(0, (int)body.Length), new JsonDocumentOptions { MaxDepth = 40 });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 Wrong("body", "The body is a JSON object.");

@@ -62,7 +62,8 @@ internal static class OpenApi
 
     private static void Describe(OpenApiOperation operation, OpenApiOperationTransformerContext context)
     {
-        operation.Tags = null;
+        // Otherwise the names of our classes.
+        operation.Tags?.Clear();
         foreach (var name in context.Description.ActionDescriptor.EndpointMetadata.OfType<QueryParameters>().SelectMany(q => q.Names))
         {
             operation.Parameters ??= [];

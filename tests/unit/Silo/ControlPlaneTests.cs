@@ -178,6 +178,33 @@ public sealed class ControlPlaneTests : IAsyncLifetime
         Assert.Single((await host.As("olga", "GET", "/api/v1/policy")).Json!["files"]!.AsArray());
     }
 
+    [Fact]
+    public async Task A_call_is_explained_to_whoever_would_make_it_and_to_those_who_run_things()
+    {
+        const string Refund = """{"method":"POST","url":"http://gateway/orders/42/refunds","principal":"dev:user:alice","body":{"amount":10}}""";
+        var own = await host.As("alice", "POST", "/api/v1/explain", Refund);
+        Assert.Equal(("approve", "refunds"), (own.Json!["decision"]!.GetValue<string>(), own.Json["rule"]!.GetValue<string>()));
+        Assert.Equal((403, "forbidden"), Short(await host.As("bob", "POST", "/api/v1/explain", Refund)));
+        Assert.Equal("deny", (await host.As("olga", "POST", "/api/v1/explain", Refund)).Json!["decision"]!.GetValue<string>());
+        var other = Refund.Replace("\"body\"", "\"groups\":[\"dev:engineering\"],\"body\"", StringComparison.Ordinal);
+        Assert.Equal("approve", (await host.As("olga", "POST", "/api/v1/explain", other)).Json!["decision"]!.GetValue<string>());
+        Assert.Equal("forbidden", (await host.As("alice", "POST", "/api/v1/explain", other.Replace("dev:engineering", "dev:managers", StringComparison.Ordinal))).Problem);
+    }
+
+    [Fact]
+    public async Task A_request_its_grant_and_its_votes_are_explained()
+    {
+        var id = await host.Raise(Sample.Ask());
+        await host.Vote("bob", id);
+        foreach (var name in new[] { id, "gr_" + id[3..] })
+        {
+            var answer = await host.As("alice", "GET", $"/api/v1/explain/{name}");
+            Assert.Equal("refunds", answer.Json!["rule"]!.GetValue<string>());
+            Assert.Contains("dev:user:bob approved", answer.Json["detail"]!.GetValue<string>(), StringComparison.Ordinal);
+            Assert.Equal(404, (await host.As("mallory", "GET", $"/api/v1/explain/{name}")).Status);
+        }
+    }
+
     private static (int, string?) Short(SiloHost.Answer answer) => (answer.Status, answer.Problem);
 
     private async Task<string> Digest(string id) => (await host.As("olga", "GET", $"/api/v1/requests/{id}")).Json!["request"]!["digest"]!.GetValue<string>();

@@ -30,7 +30,7 @@ public sealed class OpenApiTests
             new HashSet<string>(
                 [
                     "/api/v1/requests", "/api/v1/requests/{id}", "/api/v1/requests/{id}/votes", "/api/v1/grants", "/api/v1/grants/{id}",
-                    "/api/v1/principals/{id}/revoke", "/api/v1/audit", "/api/v1/audit/verify", "/api/v1/policy", "/healthz", "/readyz",
+                    "/api/v1/principals/{id}/revoke", "/api/v1/audit", "/api/v1/audit/verify", "/api/v1/policy", "/api/v1/explain", "/api/v1/explain/{id}", "/healthz", "/readyz",
                 ],
                 StringComparer.Ordinal),
             paths);
