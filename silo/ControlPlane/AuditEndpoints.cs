@@ -66,7 +66,7 @@ internal static class AuditEndpoints
             page.NextCursor));
     }
 
-    private static async Task<IResult> VerifyAsync(HttpContext http, Access access, AuditVerifier verifier)
+    private static async Task<IResult> VerifyAsync(HttpContext http, Access access, AuditVerifier verifier, IAuditStore store)
     {
         var query = new QueryFields(http.Request);
         var source = query.Text("source");
@@ -77,6 +77,9 @@ internal static class AuditEndpoints
         if ((query.Finish() ?? Forbidden(http, access)) is { } problem)
             return problem;
         var head = sequence is null ? null : new ChainHead(sequence.Value, hash!);
+        // Where a head is known, a chain that is not there is a finding instead.
+        if (source is not null && head is null && (await store.GetHeadAsync(source, http.RequestAborted)).Sequence == 0)
+            return Problems.NotFound("chain");
         return new VerifyAnswer(verifier, source, head);
     }
 

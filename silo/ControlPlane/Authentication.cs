@@ -1,11 +1,12 @@
 using JitGrains.Identity;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace JitGrains.Silo.ControlPlane;
 
 /// <summary>Lets nobody in without a good token, and tells the endpoint who it is.</summary>
-internal sealed class Authentication(ITokenValidator tokens, TimeProvider time) : IEndpointFilter
+internal sealed class Authentication(ITokenValidator tokens, SiloMetrics metrics, TimeProvider time) : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
@@ -17,8 +18,10 @@ internal sealed class Authentication(ITokenValidator tokens, TimeProvider time) 
                 http.Features.Set(valid.Caller);
                 return await next(context);
             case TokenResult.Unavailable unavailable:
+                metrics.Unauthenticated("unavailable");
                 return Problems.Unavailable(unavailable.Detail);
             case TokenResult.Invalid invalid:
+                metrics.Unauthenticated(invalid.Code);
                 return Problems.Unauthenticated(invalid);
             default:
                 throw new InvalidOperationException("a token result that nobody knows");

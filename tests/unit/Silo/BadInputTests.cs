@@ -65,6 +65,7 @@ public sealed class BadInputTests(BadInputTests.Shared shared) : IClassFixture<B
             { "GET", "/api/v1/audit/verify?head_sequence=5", null, 400, "head_hash" },
             { "GET", "/api/v1/audit/verify?head_hash=x", null, 400, "head_sequence" },
             { "GET", "/api/v1/audit/verify?head_sequence=0&head_hash=x", null, 400, "head_sequence" },
+            { "GET", "/api/v1/audit/verify?source=request/none", null, 404, null },
             { "GET", "/api/v1/policy?x=1", null, 400, "x" },
             { "GET", "/api/v1/explain/42", null, 400, "id" },
             { "GET", "/api/v1/explain/gr_00000000000000000000000099", null, 404, null },
