@@ -114,7 +114,7 @@ public sealed partial class TidyTests
     [GeneratedRegex(@"\bTask\.(Run|Delay|Factory)\b|\bnew Timer\b|ConfigureAwait|\[Reentrant|AlwaysInterleave|MayInterleave|\bThread\b")]
     private static partial Regex Unturnly();
 
-    [GeneratedRegex(@"\bThread\.Sleep\b|\bTask\.Delay\(")]
+    [GeneratedRegex(@"\bThread\.Sleep\b|\bTask\.Delay\((?!Timeout\.Infinite)")]
     private static partial Regex Sleeping();
 
     [GeneratedRegex(@"\b(TODO|FIXME|HACK|XXX)\b|NotImplementedException|Skip\s*=\s*""")]
