@@ -33,6 +33,9 @@ internal sealed class Output(CliHost host, bool json)
     public void Json<T>(T value)
         where T : class => Json(JsonSerializer.SerializeToElement(value, JitJson.Options));
 
+    /// <summary>A document of ours, as it is.</summary>
+    public void Document(string text) => host.Out.Write(text);
+
     /// <summary>Names and values in two columns; those without a value are left out.</summary>
     public void Fields(params IEnumerable<(string Name, string? Value)> fields)
     {

@@ -12,21 +12,21 @@ internal static class ExplainCommand
 {
     public static Command Build(Wiring wiring)
     {
-        var what = new Argument<string>("ID|METHOD") { Description = "An approval request's id, or a call's method." };
+        var what = new Argument<string>("ID|METHOD") { Description = "The id of a request, grant or execution, or a call's method." };
         var url = new Argument<string?>("URL") { Description = "The call's address, whole.", Arity = ArgumentArity.ZeroOrOne };
         var principal = wiring.Globals.As;
         var groups = Syntax.Text("--groups", "The groups that principal is in, joined by commas.", "GROUPS");
         var body = Syntax.Text("--body", "The call's JSON body, or @FILE.", "JSON");
         var policy = Syntax.Text("--policy", "Ask this file or folder, and no server.", "FILE");
-        var command = new Command("explain", "Say why policy decided a request, or would decide a call: METHOD URL, with --as for whose call it is.") { what, url, groups, body, policy };
+        var command = new Command("explain", "Say why policy decided a call, or would decide one: METHOD URL, with --as for whose call it is.") { what, url, groups, body, policy };
         command.Validators.Add(result =>
         {
             var first = result.GetResult(what)?.Tokens is { Count: > 0 } tokens ? tokens[0].Value : "";
             var isCall = result.GetResult(url) is { Tokens.Count: > 0 };
             if (isCall && result.GetValue(principal) is null)
                 result.AddError("--as PRINCIPAL says whose call to explain");
-            if (first.Length > 0 && !isCall && !Syntax.IsId(first, "rq_"))
-                result.AddError($"'{first}' is not an approval request's id, and without a URL it is no call");
+            if (first.Length > 0 && !isCall && !Syntax.IsId(first, "rq_", "gr_", "ex_"))
+                result.AddError($"'{first}' is not the id of a request, grant or execution, and without a URL it is no call");
             if (!isCall && (result.GetResult(groups) ?? result.GetResult(body) ?? result.GetResult(policy)) is not null)
                 result.AddError("--groups, --body and --policy go with METHOD URL");
         });

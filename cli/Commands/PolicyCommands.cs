@@ -1,5 +1,6 @@
 using System.CommandLine;
 using JitGrains.Cli.Api;
+using JitGrains.Policy;
 
 namespace JitGrains.Cli.Commands;
 
@@ -11,6 +12,7 @@ internal static class PolicyCommands
         BuildShow(wiring),
         PolicyCheckCommand.Build(wiring),
         PolicyTestCommand.Build(wiring),
+        BuildSchema(wiring),
     };
 
     private static Command BuildShow(Wiring wiring) =>
@@ -24,5 +26,12 @@ internal static class PolicyCommands
             else
                 run.Output.Outline(ok.Body);
             return ExitCodes.Ok;
+        });
+
+    private static Command BuildSchema(Wiring wiring) =>
+        wiring.Run(new Command("schema", "Print the JSON Schema of policy files, for editors."), (_, run, _) =>
+        {
+            run.Output.Document(PolicySchema.Generate());
+            return Task.FromResult(ExitCodes.Ok);
         });
 }

@@ -39,7 +39,8 @@ internal sealed record PolicyFiles(IReadOnlyList<PolicyFile> Files, string Finge
                 stream.ReadExactly(bytes);
                 hash.AppendData(Encoding.UTF8.GetBytes($"{name}\n{bytes.Length}\n"));
                 hash.AppendData(bytes);
-                files.Add(new PolicyFile(name, Strict.GetString(bytes)));
+                // By its name alone: the version must not depend on where this machine keeps its files.
+                files.Add(new PolicyFile(Path.GetFileName(name), Strict.GetString(bytes)));
             }
 
             return new PolicyFiles(files, Convert.ToHexString(hash.GetHashAndReset()), null);

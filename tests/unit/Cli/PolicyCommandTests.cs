@@ -68,16 +68,21 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.Contains(jit.OutLines, line => line.StartsWith("conf/b.yml:2:", StringComparison.Ordinal) && line.Contains(": error: ", StringComparison.Ordinal));
     }
 
-    [Fact]
-    public async Task The_version_does_not_depend_on_where_the_file_lies()
+    [Theory]
+    [InlineData("")]
+    [InlineData("\ufeff")]
+    public async Task The_version_is_the_servers_wherever_the_file_lies(string mark)
     {
         Directory.CreateDirectory(Path.Combine(jit.Folder, "conf"));
-        jit.Write("p.yaml", Good);
-        jit.Write("conf/p.yaml", "\ufeff" + Good);
-        await jit.Run("policy", "check", "p.yaml", "--json");
-        var here = JsonDocument.Parse(jit.Out).RootElement.GetProperty("version").GetString();
-        await jit.Run("policy", "check", "conf/p.yaml", "--json");
-        Assert.Equal(here, JsonDocument.Parse(jit.Out).RootElement.GetProperty("version").GetString());
+        jit.Write("p.yaml", mark + Good);
+        jit.Write("conf/p.yaml", mark + Good);
+        var served = JitGrains.Policy.PolicyLoader.Load(JitGrains.Silo.Policies.PolicyFiles.Read(Path.Combine(jit.Folder, "conf")).Files).Policy!.Version;
+        foreach (var path in new[] { "p.yaml", "conf/p.yaml", "conf", Path.Combine(jit.Folder, "p.yaml") })
+        {
+            Assert.Equal(ExitCodes.Ok, await jit.Run("policy", "check", path, "--json"));
+            using var json = JsonDocument.Parse(jit.Out);
+            Assert.Equal(served, json.RootElement.GetProperty("version").GetString());
+        }
     }
 
     [Fact]
@@ -110,6 +115,13 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.Equal(ExitCodes.Refused, await jit.Run(line.Split(' ')));
         Assert.Contains(expected, jit.Error, StringComparison.Ordinal);
         Assert.Equal("", jit.Out);
+    }
+
+    [Fact]
+    public async Task Schema_prints_the_schema_as_it_is()
+    {
+        Assert.Equal(ExitCodes.Ok, await jit.Run("policy", "schema"));
+        Assert.Equal(JitGrains.Policy.PolicySchema.Generate(), jit.Out);
     }
 
     [Fact]

@@ -56,7 +56,7 @@ public sealed class UsageTests
         { "audit verify --head a:b:c", "SOURCE:SEQ:HASH" },
         { "audit verify --head :1:c", "SOURCE:SEQ:HASH" },
         { "explain", "ID|METHOD" },
-        { "explain POST", "not an approval request's id" },
+        { "explain POST", "is not the id of a request, grant or execution" },
         { "explain POST http://h/x", "--as PRINCIPAL" },
         { "explain POST /x --as dev:user:alice", "URL" },
         { "explain PO/ST http://h/x --as dev:user:alice", "METHOD" },
