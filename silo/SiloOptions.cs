@@ -29,7 +29,10 @@ public sealed record SiloOptions
     /// <summary>The outgoing webhook. Default: none.</summary>
     public WebhookOptions? Webhook { get; init; }
 
-    /// <summary>Where telemetry goes (OTLP over gRPC). Default: the variable OTEL_EXPORTER_OTLP_ENDPOINT; nowhere without it.</summary>
+    /// <summary>
+    /// Where telemetry goes (OTLP over gRPC). Default: as the variables OTEL_EXPORTER_OTLP_ENDPOINT and its like say, and
+    /// nowhere without them.
+    /// </summary>
     public Uri? OtlpEndpoint { get; init; }
 
     /// <summary>
@@ -44,7 +47,7 @@ public sealed record SiloOptions
         PublicUrl = Address(section, nameof(PublicUrl), problems),
         Policy = section[nameof(Policy)] ?? "",
         Webhook = Bind<WebhookOptions>(section, nameof(Webhook), problems),
-        OtlpEndpoint = Address(section, nameof(OtlpEndpoint), problems) ?? Address(section, "OTEL_EXPORTER_OTLP_ENDPOINT", problems),
+        OtlpEndpoint = Address(section, nameof(OtlpEndpoint), problems),
     };
 
     /// <summary>Everything that is wrong with the options, none where they are fine.</summary>

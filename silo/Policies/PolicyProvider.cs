@@ -101,6 +101,8 @@ internal sealed partial class PolicyProvider : BackgroundService, IPolicyProvide
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 LogNotRecorded(logger, e);
+                // Whatever the files say next, and be it what they said before, is looked at anew.
+                taken = "";
                 Volatile.Write(ref status, status with { Degraded = true });
                 metrics.PolicyDegraded(true);
             }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using OpenTelemetry;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -17,16 +18,19 @@ internal sealed class TelemetryExport(SiloOptions options) : IHostedService, IDi
 
     private static readonly string[] Sources = ["JitGrains.*", "Microsoft.AspNetCore", "System.Net.Http", "Yarp.ReverseProxy"];
 
+    /// <summary>What the exporter itself reads, if nothing else is configured.</summary>
+    private const string Variable = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
     private OpenTelemetrySdk? sdk;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        if (options.OtlpEndpoint is { } endpoint)
+        if (options.OtlpEndpoint is not null || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable)))
         {
             sdk = OpenTelemetrySdk.Create(builder => builder
                 .ConfigureResource(r => r.AddService("jitgrains"))
-                .WithMetrics(m => m.AddMeter(Meters).AddOtlpExporter(o => o.Endpoint = endpoint))
-                .WithTracing(t => t.AddSource(Sources).AddOtlpExporter(o => o.Endpoint = endpoint)));
+                .WithMetrics(m => m.AddMeter(Meters).AddOtlpExporter(SendTo))
+                .WithTracing(t => t.AddSource(Sources).AddOtlpExporter(SendTo)));
         }
 
         return Task.CompletedTask;
@@ -36,4 +40,10 @@ internal sealed class TelemetryExport(SiloOptions options) : IHostedService, IDi
 
     // Disposing sends what is left.
     public void Dispose() => sdk?.Dispose();
+
+    private void SendTo(OtlpExporterOptions exporter)
+    {
+        if (options.OtlpEndpoint is { } endpoint)
+            exporter.Endpoint = endpoint;
+    }
 }

@@ -73,7 +73,7 @@ internal sealed class SiloHost : IAsyncDisposable
               uses: once
         """;
 
-    public static async Task<SiloHost> StartAsync(WebhookOptions? webhook = null, Action<IServiceCollection>? configure = null)
+    public static async Task<SiloHost> StartAsync(WebhookOptions? webhook = null, Uri? otlp = null)
     {
         var folder = new TempFolder();
         var time = new ManualTime();
@@ -95,11 +95,11 @@ internal sealed class SiloHost : IAsyncDisposable
                 Policy = Path.Combine(folder.Root, "policy.yaml"),
                 PublicUrl = new Uri("https://jit.example.com/"),
                 Webhook = webhook,
+                OtlpEndpoint = otlp,
             },
             ring,
             o => o.UseMemory = true);
         builder.Services.AddSingleton<IGatewayInvalidation>(gateway);
-        configure?.Invoke(builder.Services);
         var web = builder.Build();
         web.UseSilo();
         await web.StartAsync();
