@@ -1,0 +1,79 @@
+using JitGrains.Gateway.RequestPath;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace JitGrains.Gateway.Forwarding;
+
+/// <summary>Turns one call into the upstream's request, and the upstream's response into ours. One for each call.</summary>
+internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
+{
+    private static readonly UriCreationOptions Verbatim = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    /// <summary>The upstream's status once it has answered.</summary>
+    public int? UpstreamStatus { get; private set; }
+
+    public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+        var headers = proxyRequest.Headers;
+        headers.Host = null;
+        foreach (var (name, _) in headers.NonValidated)
+        {
+            if (OwnHeaders.IsOurs(name) || OwnHeaders.IsForwarding(name))
+                headers.Remove(name);
+        }
+
+        if (!call.Api.ForwardAuthorization)
+            headers.Remove(HeaderNames.Authorization);
+        if (call.Gate.Once)
+            headers.ExpectContinue = null;
+        SetForwarding(httpContext, proxyRequest);
+        proxyRequest.RequestUri = new Uri(destinationPrefix.TrimEnd('/') + call.Request.RawTarget, Verbatim);
+        proxyRequest.Options.Set(ExecutionGate.Key, call.Gate);
+    }
+
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        var copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        if (proxyResponse is null)
+            return copy;
+        UpstreamStatus = (int)proxyResponse.StatusCode;
+        var headers = httpContext.Response.Headers;
+        Strip(headers);
+        if (call.Private)
+            headers.CacheControl = "private, no-store";
+        if (call.Api.Cors is { } cors)
+            Cors.Apply(headers, cors, call.AllowedOrigin);
+        return copy;
+    }
+
+    public override async ValueTask TransformResponseTrailersAsync(HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken)
+    {
+        await base.TransformResponseTrailersAsync(httpContext, proxyResponse, cancellationToken);
+        if (httpContext.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { IsReadOnly: false } trailers)
+            Strip(trailers);
+    }
+
+    private void SetForwarding(HttpContext context, HttpRequestMessage request)
+    {
+        request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", call.Request.Scheme);
+        request.Headers.TryAddWithoutValidation("X-Forwarded-Host", call.Request.Authority);
+        if (context.Connection.RemoteIpAddress is { } address)
+            request.Headers.TryAddWithoutValidation("X-Forwarded-For", (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString());
+    }
+
+    private static void Strip(IHeaderDictionary headers)
+    {
+        List<string>? ours = null;
+        foreach (KeyValuePair<string, StringValues> header in headers)
+        {
+            if (OwnHeaders.IsOurs(header.Key))
+                (ours ??= []).Add(header.Key);
+        }
+
+        foreach (var name in ours ?? [])
+            headers.Remove(name);
+    }
+}

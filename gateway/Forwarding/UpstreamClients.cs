@@ -1,0 +1,63 @@
+using System.Net;
+using System.Text;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace JitGrains.Gateway.Forwarding;
+
+/// <summary>Makes the client of each cluster: nothing is followed, decompressed, remembered or taken from the environment.</summary>
+internal sealed class UpstreamClients : IForwarderHttpClientFactory
+{
+    /// <summary>Below the keep-alive of any server in use, so that a counted execution does not meet a connection that is just being closed.</summary>
+    private static readonly TimeSpan CountedIdleTimeout = TimeSpan.FromSeconds(2);
+
+    public HttpMessageInvoker CreateClient(ForwarderHttpClientContext context)
+    {
+        if (context.OldClient is not null && context.NewConfig == context.OldConfig)
+            return context.OldClient;
+        var counted = NewHandler();
+        counted.PooledConnectionIdleTimeout = CountedIdleTimeout;
+        return new HttpMessageInvoker(new UpstreamHandler(NewHandler(), counted), disposeHandler: true);
+    }
+
+    private static SocketsHttpHandler NewHandler() => new()
+    {
+        UseProxy = false,
+        UseCookies = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        EnableMultipleHttp2Connections = true,
+        ConnectTimeout = TimeSpan.FromSeconds(15),
+        ResponseDrainTimeout = TimeSpan.Zero,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        ActivityHeadersPropagator = new ReverseProxyPropagator(System.Diagnostics.DistributedContextPropagator.Current),
+        // Header bytes pass through unread, in both directions.
+        ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+        RequestHeaderEncodingSelector = static (name, request) =>
+        {
+            if (request.Options.TryGetValue(ExecutionGate.Key, out var gate))
+                gate.OnHeader(name);
+            return Encoding.Latin1;
+        },
+    };
+
+    /// <summary>Sends counted executions over connections of their own.</summary>
+    private sealed class UpstreamHandler(HttpMessageHandler plain, HttpMessageHandler counted) : HttpMessageHandler
+    {
+        private readonly HttpMessageInvoker plain = new(plain, disposeHandler: true);
+        private readonly HttpMessageInvoker counted = new(counted, disposeHandler: true);
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            (request.Options.TryGetValue(ExecutionGate.Key, out var gate) && gate.Once ? counted : plain).SendAsync(request, cancellationToken);
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                plain.Dispose();
+                counted.Dispose();
+            }
+
+            base.Dispose(disposing);
+        }
+    }
+}
