@@ -1,1 +1,3 @@
-Console.WriteLine();
+using JitGrains.Gateway.Hosting;
+
+return await GatewayHost.RunAsync(args);

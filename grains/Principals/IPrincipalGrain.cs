@@ -55,8 +55,13 @@ public sealed record AskCommand([property: Id(0)] Ask Ask, [property: Id(1)] str
 /// <param name="RequestId">The request's id.</param>
 /// <param name="Raised">Whether this command raised it; otherwise it re-joined.</param>
 /// <param name="GrantId">The grant that the request has created already, if it has.</param>
+/// <param name="Ask">
+/// Where it was raised, the ask as recorded: whoever wants the request to be there at once, and not when the message to its
+/// grain has been delivered, raises it with this (a second time changes nothing).
+/// </param>
 [GenerateSerializer, Alias("jit.AskAccepted")]
-public sealed record AskAccepted([property: Id(0)] string RequestId, [property: Id(1)] bool Raised, [property: Id(2)] string? GrantId);
+public sealed record AskAccepted(
+    [property: Id(0)] string RequestId, [property: Id(1)] bool Raised, [property: Id(2)] string? GrantId, [property: Id(3)] Ask? Ask = null);
 
 /// <summary>Take one use.</summary>
 /// <param name="ExecutionId">Minted by the gateway for this one attempt.</param>

@@ -45,7 +45,7 @@ public sealed partial class PrincipalMachine : IStateMachine<PrincipalState, Pri
             DecideBy = now + ask.Terms.DecideWithin,
             RecentlyExecuted = state.LastUses.TryGetValue(ask.RejoinKey, out var last) && now < last + RecentUse,
         };
-        return new([new AskRaised(raised)], new AskAccepted(raised.RequestId, Raised: true, GrantId: null));
+        return new([new AskRaised(raised)], new AskAccepted(raised.RequestId, Raised: true, GrantId: null, raised));
     }
 
     /// <summary>Takes one use of a grant.</summary>

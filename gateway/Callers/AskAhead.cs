@@ -1,0 +1,196 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using JitGrains.Approvals;
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.RequestPath;
+using JitGrains.Grants;
+using JitGrains.Http;
+using JitGrains.Identity;
+using JitGrains.Policy;
+using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.Policies;
+
+namespace JitGrains.Gateway.Callers;
+
+/// <summary><c>POST /.jit/requests</c>: asks for an action before any call. Thread-safe.</summary>
+internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking asking, RequestLookup requests, IGatewayLease lease, TimeProvider time)
+{
+    private const int MaxBody = 16 * 1024;
+
+    public async Task Handle(HttpContext context, Caller caller)
+    {
+        using var body = await BufferedBody.Read(context, MaxBody);
+        var refused = body is null
+            ? Problems.PayloadTooLarge(MaxBody)
+            : AskBody.TryRead(context.Request.ContentType, context.Request.Headers.ContentEncoding, body.Memory, out var asked, out var bad)
+                ? await Ask(context, caller, asked!)
+                : bad;
+        if (refused is not null)
+            await Answers.Refuse(context, refused);
+    }
+
+    /// <summary>Asks and answers; null, or why it was refused.</summary>
+    private async Task<Problem?> Ask(HttpContext context, Caller caller, AskBody asked)
+    {
+        if (!lease.IsLive)
+            return Problems.Unavailable("Requests cannot be raised at the moment.");
+        var policy = policies.Current;
+        if (policy.FindAction(asked.Action) is not var (api, action))
+            return Problems.BadRequest("action", "Policy has no such action.");
+        if (action.Binding == BindingKind.Payload)
+        {
+            return new Problem("binding-needs-request", 400, "This action needs the call itself",
+                "Approval for it is for one exact call: send that call, and it is held.").With("field", "action");
+        }
+
+        if (!TryResource(policy, action, asked, out var captures, out var resource, out var badResource))
+            return badResource;
+        if (!CallerText.TryMake(asked.Reason, "reason", asked.Ticket, "ticket", out var text, out var badText))
+            return badText;
+
+        var decision = policy.Evaluate(new PolicyInput
+        {
+            Caller = caller,
+            Api = api,
+            Action = action,
+            Captures = captures,
+            Address = context.Connection.RemoteIpAddress,
+            Now = time.GetUtcNow(),
+        });
+        var header = Answers.Decision(decision, policy.Version);
+        if (decision is not PolicyDecision.Approve rule)
+        {
+            return (decision is PolicyDecision.Allow
+                ? new Problem("bad-request", 400, "No approval is needed", "A rule allows this action; just call it.").With("field", "action")
+                : GatewayProblems.Denied("Policy does not let you ask for this.")).WithHeader(OwnHeaders.Decision, header);
+        }
+
+        if (Limits(asked, rule.Terms) is { } tooMuch)
+            return tooMuch;
+        if (rule.Terms.ReasonRequired && text.Reason is null)
+            return GatewayProblems.ReasonRequired("reason");
+
+        var found = new ActionMatch.Found(api, action, captures, resource);
+        var window = asked.DurationSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : rule.Terms.DefaultWindow;
+        var ask = asks.Ahead(caller, found, rule.Terms, text, asked.Uses ?? rule.Terms.DefaultUses, window);
+        var reply = await asking.RaiseOrJoin(ask, join: null);
+        if (reply.Value is not { } accepted)
+            return Problems.From(reply.Refusal!, time.GetUtcNow()).WithHeader(OwnHeaders.Decision, header);
+        var task = requests.TaskOf(accepted.RequestId, ask, await requests.Find(accepted.RequestId));
+        context.Response.Headers.Location = task.StatusEndpoint;
+        context.Response.Headers[OwnHeaders.Decision] = header;
+        await Answers.Json(context, task, StatusCodes.Status201Created);
+        return null;
+    }
+
+    private static bool TryResource(
+        CompiledPolicy policy, ActionDefinition action, AskBody asked, out ImmutableDictionary<string, string> captures, out string resource, out Problem? refused)
+    {
+        refused = null;
+        if (action.Binding == BindingKind.Action && asked.Resource.Count == 0)
+        {
+            captures = ImmutableDictionary<string, string>.Empty;
+            resource = "";
+            return true;
+        }
+
+        if (policy.TryMakeResource(action, asked.Resource, out captures, out resource, out var problem))
+            return true;
+        refused = Problems.BadRequest("resource", problem + ".");
+        return false;
+    }
+
+    private static Problem? Limits(AskBody asked, ApprovalTerms terms)
+    {
+        if (asked.DurationSeconds is { } seconds && (seconds < 1 || TimeSpan.FromSeconds(seconds) > terms.MaxWindow))
+            return Problems.BadRequest("duration_seconds", $"From 1 to {(long)terms.MaxWindow.TotalSeconds} seconds here.");
+        if (asked.Uses is { } uses && (uses < 1 || uses > (terms.MaxUses ?? int.MaxValue)))
+            return Problems.BadRequest("uses", terms.MaxUses is { } most ? $"From 1 to {most} uses here." : "At least 1 use.");
+        return null;
+    }
+}
+
+/// <summary>What is asked for, as sent.</summary>
+internal sealed record AskBody(string Action, IReadOnlyDictionary<string, string> Resource, string? Reason, string? Ticket, long? DurationSeconds, int? Uses)
+{
+    private const long LongestDuration = 366L * 24 * 60 * 60;
+
+    /// <summary>Reads the body; the refusal names the field that is wrong.</summary>
+    public static bool TryRead(string? contentType, string? contentEncoding, ReadOnlyMemory<byte> bytes, out AskBody? body, out Problem? refused)
+    {
+        body = null;
+        refused = null;
+        if (JsonBody.TryRead(contentType, string.IsNullOrEmpty(contentEncoding) ? null : contentEncoding, bytes) is not { Root: { ValueKind: JsonValueKind.Object } root })
+        {
+            refused = Problems.BadRequest("body", "Send a JSON object as application/json.");
+            return false;
+        }
+
+        string? action = null, reason = null, ticket = null;
+        IReadOnlyDictionary<string, string>? resource = ImmutableDictionary<string, string>.Empty;
+        long? duration = null;
+        int? uses = null;
+        foreach (var member in root.EnumerateObject())
+        {
+            var value = member.Value;
+            var fine = value.ValueKind == JsonValueKind.Null || member.Name switch
+            {
+                "action" => (action = Text(value)) is not null,
+                "reason" => (reason = Text(value)) is not null,
+                "ticket" => (ticket = Text(value)) is not null,
+                "resource" => (resource = ResourceOf(value)) is not null,
+                "duration_seconds" => (duration = Whole(value, LongestDuration)) is not null,
+                "uses" => (uses = (int?)Whole(value, int.MaxValue)) is not null,
+                _ => false,
+            };
+            if (!fine)
+            {
+                refused = Problems.BadRequest(
+                    JitGrains.Identity.SafeText.IsToken(member.Name) ? member.Name : "body",
+                    "Known are action, resource, reason, ticket (texts), duration_seconds and uses (whole numbers); resource also as an object of texts.");
+                return false;
+            }
+        }
+
+        if (action is null)
+        {
+            refused = Problems.BadRequest("action", "Name the action.");
+            return false;
+        }
+
+        body = new AskBody(action, resource!, reason, ticket, duration, uses);
+        return true;
+    }
+
+    private static string? Text(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static long? Whole(JsonElement value, long most) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number <= most && number >= -1 ? number : null;
+
+    /// <summary>An object of texts, or <c>order=42&amp;item=7</c>.</summary>
+    private static Dictionary<string, string>? ResourceOf(JsonElement value)
+    {
+        var parts = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var part in value.EnumerateObject())
+            {
+                if (Text(part.Value) is not { } text || !parts.TryAdd(part.Name, text))
+                    return null;
+            }
+
+            return parts;
+        }
+
+        if (Text(value) is not { } written)
+            return null;
+        foreach (var part in written.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var equals = part.IndexOf('=', StringComparison.Ordinal);
+            if (equals < 1 || !parts.TryAdd(Uri.UnescapeDataString(part[..equals]), Uri.UnescapeDataString(part[(equals + 1)..])))
+                return null;
+        }
+
+        return parts;
+    }
+}

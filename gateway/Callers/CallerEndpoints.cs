@@ -1,0 +1,162 @@
+using JitGrains.Approvals;
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Grants;
+using JitGrains.Gateway.Holds;
+using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.RequestPath;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Http;
+using JitGrains.Identity;
+using JitGrains.Principals;
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.Identity;
+using JitGrains.Silo.Revocation;
+using JitGrains.Wire;
+
+namespace JitGrains.Gateway.Callers;
+
+/// <summary>
+/// The gateway's own endpoints, <c>/.jit/...</c>: nothing else is reserved. A caller sees only its own; what is another's is
+/// not found. Thread-safe.
+/// </summary>
+internal sealed class CallerEndpoints(
+    ITokenValidator tokens,
+    AskAhead asking,
+    HoldRoom holds,
+    RequestLookup requests,
+    GrantViews views,
+    IRevocationService revocation,
+    IReadModel readModel,
+    IGrainFactory grains,
+    Readiness readiness,
+    IGatewayLease lease,
+    GatewayMetrics metrics,
+    TimeProvider time)
+{
+    private const string Prefix = "/.jit/";
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(50);
+
+    /// <summary>Whether a request is for here, or so nearly that it must not go anywhere else.</summary>
+    public static bool IsOwn(CanonicalRequest request) => request.LooseSegments is [".jit", ..];
+
+    public async Task Handle(HttpContext context, CanonicalRequest request)
+    {
+        var parts = request.RawPath.StartsWith(Prefix, StringComparison.Ordinal) ? request.RawPath[Prefix.Length..].Split('/') : [];
+        switch (parts)
+        {
+            case ["livez"]:
+                await OnGet(context, () => Answers.Json(context, new { status = "ok" }));
+                return;
+            case ["readyz"]:
+                await OnGet(context, () => readiness.Answer(context));
+                return;
+            case ["whoami"] or ["requests"] or ["requests", _] or ["grants"] or ["grants", _]:
+                break;
+            default:
+                await Answers.Refuse(context, Problems.NotFound("endpoint"));
+                return;
+        }
+
+        if (await RequestPipeline.Authenticate(context, tokens, metrics, time, api: null) is not { } caller)
+            return;
+        await ((request.Method, parts) switch
+        {
+            ("GET", ["whoami"]) => WhoAmI(context, caller),
+            (_, ["whoami"]) => Answers.Refuse(context, GatewayProblems.MethodNotAllowed("GET")),
+            ("POST", ["requests"]) => asking.Handle(context, caller),
+            (_, ["requests"]) => Answers.Refuse(context, GatewayProblems.MethodNotAllowed("POST")),
+            ("GET", ["requests", var id]) => ShowRequest(context, request, caller, id),
+            ("DELETE", ["requests", var id]) => Cancel(context, caller, id),
+            (_, ["requests", _]) => Answers.Refuse(context, GatewayProblems.MethodNotAllowed("GET, DELETE")),
+            ("GET", ["grants"]) => ListGrants(context, caller),
+            (_, ["grants"]) => Answers.Refuse(context, GatewayProblems.MethodNotAllowed("GET")),
+            ("DELETE", ["grants", var id]) => Release(context, caller, id),
+            _ => Answers.Refuse(context, GatewayProblems.MethodNotAllowed("DELETE")),
+        });
+    }
+
+    private static Task OnGet(HttpContext context, Func<Task> answer) =>
+        HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)
+            ? answer()
+            : Answers.Refuse(context, GatewayProblems.MethodNotAllowed("GET, HEAD"));
+
+    private static Task WhoAmI(HttpContext context, Caller caller) => Answers.Json(context, new
+    {
+        caller.Principal,
+        caller.Actors,
+        Groups = caller.Groups.Order(StringComparer.Ordinal),
+        caller.TokenExpiresAt,
+    });
+
+    private async Task<ApprovalRequestView?> Own(Caller caller, string id) =>
+        IdFormat.IsId(id, "rq_") && await requests.Find(id) is { } view && view.CallerKey == caller.Key ? view : null;
+
+    private async Task ShowRequest(HttpContext context, CanonicalRequest request, Caller caller, string id)
+    {
+        if (await Own(caller, id) is not { } view)
+        {
+            await Answers.Refuse(context, Problems.NotFound("approval request"));
+            return;
+        }
+
+        if (view.Status == RequestStatus.Pending)
+        {
+            var end = await holds.Wait(id, AskFactory.WaitOf(request, TimeSpan.Zero, LongestWait), context.RequestAborted);
+            if (end.CallerLeft)
+                return;
+            view = end.Request ?? view;
+        }
+
+        await Answers.Json(context, await requests.TaskOf(view));
+    }
+
+    private async Task Cancel(HttpContext context, Caller caller, string id)
+    {
+        if (await Own(caller, id) is null)
+        {
+            await Answers.Refuse(context, Problems.NotFound("approval request"));
+            return;
+        }
+
+        var reply = await grains.GetGrain<IApprovalRequestGrain>(id).Cancel(new CancelCommand(caller.Principal, caller.Key, Operator: false));
+        if (reply.Value is { } cancelled)
+            await Answers.Json(context, await requests.TaskOf(cancelled));
+        else
+            await Answers.Refuse(context, Problems.From(reply.Refusal!, time.GetUtcNow()));
+    }
+
+    private async Task ListGrants(HttpContext context, Caller caller)
+    {
+        if (!lease.IsLive)
+        {
+            await Answers.Refuse(context, Problems.Unavailable("Grants cannot be read at the moment."));
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        var items = new List<GrantView>();
+        foreach (var (grant, _) in (await views.Get(caller.Key)).View.Grants)
+        {
+            if (grant.IsWithinWindow(now) && await readModel.GetGrantAsync(grant.Id) is { } view)
+                items.Add(view);
+        }
+
+        await Answers.Json(context, new { items });
+    }
+
+    private async Task Release(HttpContext context, Caller caller, string id)
+    {
+        if (!IdFormat.IsId(id, "gr_") || await readModel.GetGrantAsync(id) is not { } grant || grant.CallerKey != caller.Key)
+        {
+            await Answers.Refuse(context, Problems.NotFound("grant"));
+            return;
+        }
+
+        var reply = await revocation.ReleaseAsync(caller.Key, id, CancellationToken.None);
+        if (reply.Value is { } released)
+            await Answers.Json(context, new { released.GrantIds });
+        else
+            await Answers.Refuse(context, Problems.NotFound("grant"));
+    }
+}

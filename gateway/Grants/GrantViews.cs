@@ -1,0 +1,138 @@
+using System.Collections.Concurrent;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Grants;
+using JitGrains.Principals;
+using JitGrains.Gateway.Hosting;
+
+namespace JitGrains.Gateway.Grants;
+
+/// <summary>A caller's active grants as loaded; good until <see cref="IsCurrent"/> says otherwise.</summary>
+internal sealed class GrantsSnapshot(PrincipalView view)
+{
+    private volatile bool dropped;
+
+    public PrincipalView View => view;
+
+    /// <summary>Whether nothing has changed since as far as this gateway was told. Read it after registering what relies on it.</summary>
+    public bool IsCurrent => !dropped;
+
+    public void Drop() => dropped = true;
+}
+
+/// <summary>
+/// The callers' active grants, kept in memory until they change. Each load has an entry of its own, and dropping marks the
+/// entry: so a load that began before a change can neither stay in memory nor be used after it, whenever it comes back.
+/// Thread-safe.
+/// </summary>
+internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier verifier, GatewayOptions options, GatewayMetrics metrics, ILogger<GrantViews> logger)
+{
+    /// <summary>A load is given up after this time, and the call refused.</summary>
+    private static readonly TimeSpan LoadTimeout = TimeSpan.FromSeconds(2);
+
+    private const int Attempts = 8;
+
+    private readonly ConcurrentDictionary<string, Entry> entries = new(StringComparer.Ordinal);
+
+    /// <summary>How many are kept.</summary>
+    public int Count => entries.Count;
+
+    /// <summary>The caller's grants.</summary>
+    /// <exception cref="TimeoutException">They could not be loaded in time, or changed all the while.</exception>
+    public async ValueTask<GrantsSnapshot> Get(string callerKey)
+    {
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            if (!entries.TryGetValue(callerKey, out var entry))
+            {
+                MakeRoom();
+                entry = entries.GetOrAdd(callerKey, static (key, views) => new Entry(() => views.Load(key)), this);
+                metrics.ViewLookup(hit: false);
+            }
+            else
+            {
+                metrics.ViewLookup(hit: true);
+            }
+
+            GrantsSnapshot? snapshot;
+            try
+            {
+                snapshot = await entry.Snapshot();
+            }
+            catch
+            {
+                entries.TryRemove(KeyValuePair.Create(callerKey, entry));
+                throw;
+            }
+
+            if (snapshot.IsCurrent)
+                return snapshot;
+        }
+
+        throw new TimeoutException("A caller's grants changed faster than they could be read.");
+    }
+
+    /// <summary>Forgets a caller's grants: whoever looks from now on reads them anew.</summary>
+    public void Drop(string callerKey)
+    {
+        if (entries.TryRemove(callerKey, out var entry))
+            entry.Drop();
+    }
+
+    private async Task<PrincipalView> Load(string callerKey)
+    {
+        var view = await grains.GetGrain<IPrincipalGrain>(callerKey).GetView().WaitAsync(LoadTimeout);
+        var genuine = view.Grants.Where(g => g.Grant.CallerKey == callerKey && verifier.Verify(g.Grant)).ToArray();
+        if (genuine.Length == view.Grants.Length)
+            return view;
+        foreach (var forged in view.Grants.Except(genuine))
+            LogForged(logger, forged.Grant.Id);
+        return view with { Grants = [.. genuine] };
+    }
+
+    private void MakeRoom()
+    {
+        if (entries.Count < options.MaxViews)
+            return;
+        // Any will do: what is needed again is read again.
+        foreach (var (key, _) in entries.Take(Math.Max(1, options.MaxViews / 16)))
+            Drop(key);
+    }
+
+    private sealed class Entry(Func<Task<PrincipalView>> load)
+    {
+        private readonly Lock gate = new();
+        private Task<GrantsSnapshot>? loading;
+        private GrantsSnapshot? loaded;
+        private bool dropped;
+
+        public ValueTask<GrantsSnapshot> Snapshot()
+        {
+            if (Volatile.Read(ref loaded) is { } ready)
+                return ValueTask.FromResult(ready);
+            lock (gate)
+                return new ValueTask<GrantsSnapshot>(loading ??= LoadOnce());
+        }
+
+        public void Drop()
+        {
+            lock (gate)
+            {
+                dropped = true;
+                loaded?.Drop();
+            }
+        }
+
+        private async Task<GrantsSnapshot> LoadOnce()
+        {
+            var snapshot = new GrantsSnapshot(await load());
+            lock (gate)
+            {
+                if (dropped)
+                    snapshot.Drop();
+                Volatile.Write(ref loaded, snapshot);
+            }
+
+            return snapshot;
+        }
+    }
+}

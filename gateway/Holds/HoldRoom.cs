@@ -1,0 +1,63 @@
+using JitGrains.Approvals;
+using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.RequestPath;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Silo.Holds;
+using JitGrains.Wire;
+
+namespace JitGrains.Gateway.Holds;
+
+/// <summary>How a hold ended.</summary>
+/// <param name="Request">The request as it stands now; null where its grain has not shown it yet.</param>
+/// <param name="CallerLeft">Whether the caller hung up, so that there is nobody to answer.</param>
+internal readonly record struct HoldEnd(ApprovalRequestView? Request, bool CallerLeft);
+
+/// <summary>
+/// Where callers wait for decisions. A caller that hangs up leaves its request open; at a stop everybody is answered at
+/// once, with the way to re-join. Thread-safe.
+/// </summary>
+internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApplicationLifetime lifetime, GatewayOptions options, GatewayMetrics metrics, TimeProvider time)
+{
+    private int held;
+
+    /// <summary>How many wait at the moment.</summary>
+    public int Held => Volatile.Read(ref held);
+
+    /// <summary>Waits for the request's decision, at most this long, and not at all where the room is full or the gateway stops.</summary>
+    public async Task<HoldEnd> Wait(string requestId, TimeSpan longest, CancellationToken callerLeft)
+    {
+        using var subscription = hub.Subscribe(requestId);
+        var now = await requests.Find(requestId);
+        if (now is { Status: not RequestStatus.Pending } || longest <= TimeSpan.Zero)
+            return new HoldEnd(now, CallerLeft: false);
+        if (Interlocked.Increment(ref held) > options.MaxHeld)
+        {
+            Interlocked.Decrement(ref held);
+            return new HoldEnd(now, CallerLeft: false);
+        }
+
+        var began = time.GetTimestamp();
+        metrics.HoldBegan();
+        var ended = "decided";
+        try
+        {
+            using var cut = CancellationTokenSource.CreateLinkedTokenSource(callerLeft, lifetime.ApplicationStopping);
+            await subscription.Decided.WaitAsync(longest, time, cut.Token);
+        }
+        catch (TimeoutException)
+        {
+            ended = "timeout";
+        }
+        catch (OperationCanceledException)
+        {
+            ended = callerLeft.IsCancellationRequested ? "caller_left" : "stopping";
+        }
+        finally
+        {
+            Interlocked.Decrement(ref held);
+            metrics.HoldEnded(time.GetElapsedTime(began), ended);
+        }
+
+        return callerLeft.IsCancellationRequested ? new HoldEnd(now, CallerLeft: true) : new HoldEnd(await requests.Find(requestId), CallerLeft: false);
+    }
+}

@@ -1,0 +1,52 @@
+using JitGrains.Gateway.Callers;
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Forwarding;
+using JitGrains.Gateway.Grants;
+using JitGrains.Gateway.Holds;
+using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.RequestPath;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Identity;
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Revocation;
+
+namespace JitGrains.Gateway.Hosting;
+
+/// <summary>Registers the data plane.</summary>
+internal static class GatewayServices
+{
+    /// <summary>Everything between a caller and an upstream. The silo's services must be there, and their hosted services be added before.</summary>
+    public static IServiceCollection AddGateway(this IServiceCollection services, GatewayOptions options, Uri? publicUrl)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(new PublicUrl(publicUrl));
+        services.AddSingleton(p => new Incarnation(p.GetRequiredService<IIdGenerator>().NewIncarnationId()));
+        services.AddSingleton<GatewayMetrics>();
+        services.AddForwarding();
+
+        services.AddSingleton<GrantViews>();
+        services.AddSingleton<ExecutionRegistry>();
+        services.AddSingleton<IGatewayInvalidation>(p => p.GetRequiredService<ExecutionRegistry>());
+        services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<ExecutionRegistry>());
+        services.AddSingleton<IGatewayLease, InProcessLease>();
+        services.AddSingleton<OutcomeRecorder>();
+        services.AddHostedService(p => p.GetRequiredService<OutcomeRecorder>());
+        services.AddSingleton<GatewayJournal>();
+        services.AddHostedService(p => p.GetRequiredService<GatewayJournal>());
+        services.AddHostedService<PolicyClusters>();
+
+        services.AddSingleton<CallRunner>();
+        services.AddSingleton<GrantUse>();
+        services.AddSingleton<AskFactory>();
+        services.AddSingleton<RequestLookup>();
+        services.AddSingleton<Asking>();
+        services.AddSingleton<HoldRoom>();
+        services.AddSingleton<ApprovalPath>();
+        services.AddSingleton<RequestPipeline>();
+
+        services.AddSingleton<AskAhead>();
+        services.AddSingleton<CallerEndpoints>();
+        services.AddSingleton<Readiness>();
+        return services;
+    }
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+using System.Net;
+
+namespace JitGrains.Gateway.Hosting;
+
+/// <summary>Reads settings one by one and collects what is wrong, so that all of it is told at once.</summary>
+internal sealed class SettingReader(IConfiguration section, ICollection<string> problems)
+{
+    public string? Text(string name) => string.IsNullOrWhiteSpace(section[name]) ? null : section[name];
+
+    public bool Flag(string name, bool otherwise) =>
+        Read(name, otherwise, text => bool.TryParse(text, out var value) ? value : null, "true or false");
+
+    public IPAddress Address(string name, IPAddress otherwise)
+    {
+        if (Text(name) is not { } text)
+            return otherwise;
+        if (IPAddress.TryParse(text, out var value))
+            return value;
+        problems.Add($"{name}: '{text}' is no IP address.");
+        return otherwise;
+    }
+
+    public int? Port(string name) =>
+        Text(name) is null ? null : Read(name, 0, text => Integer(text) is { } port && port is >= 0 and <= 65_535 ? port : null, "a port, 0 to 65535");
+
+    public int Count(string name, int otherwise) =>
+        Read(name, otherwise, text => Integer(text) is { } count && count >= 1 ? count : null, "a whole number, at least 1");
+
+    public TimeSpan Duration(string name, TimeSpan otherwise, TimeSpan most) => Read(
+        name,
+        otherwise,
+        text => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value > TimeSpan.Zero && value <= most ? value : null,
+        $"a time span such as 00:00:05, more than zero and at most {most}");
+
+    private static int? Integer(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
+
+    private T Read<T>(string name, T otherwise, Func<string, T?> parse, string expected)
+        where T : struct
+    {
+        if (Text(name) is not { } text)
+            return otherwise;
+        if (parse(text) is { } value)
+            return value;
+        problems.Add($"{name}: '{text}' is not {expected}.");
+        return otherwise;
+    }
+}

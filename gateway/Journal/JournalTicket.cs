@@ -1,0 +1,28 @@
+using System.Collections.Immutable;
+using JitGrains.Audit;
+
+namespace JitGrains.Gateway.Journal;
+
+/// <summary>One call's place in the journal, from before it is forwarded or refused until it is over. Dispose it in any case. Thread-safe.</summary>
+internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset startedAt, ImmutableArray<AuditField> about) : IDisposable
+{
+    private bool noted;
+
+    /// <summary>When it began.</summary>
+    public DateTimeOffset StartedAt => startedAt;
+
+    /// <summary>The entry that says it runs.</summary>
+    public AuditDraft Started => new(AuditTypes.CallStarted, [.. about, new("started_at", Text(startedAt))]);
+
+    /// <summary>Writes the call's entry.</summary>
+    public void Write(string type, params ReadOnlySpan<AuditField> more) =>
+        journal.End(this, new AuditDraft(type, [.. about, new("started_at", Text(startedAt)), .. more]));
+
+    /// <summary>Gives the place up where nothing was written.</summary>
+    public void Dispose() => journal.End(this, null);
+
+    /// <summary>True the first time.</summary>
+    internal bool TryNote() => !noted && (noted = true);
+
+    internal static string Text(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'");
+}

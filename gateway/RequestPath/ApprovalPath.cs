@@ -1,0 +1,179 @@
+using System.Collections.Immutable;
+using JitGrains.Approvals;
+using JitGrains.Binding;
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Holds;
+using JitGrains.Grants;
+using JitGrains.Identity;
+using JitGrains.Policy;
+using JitGrains.Secrets;
+using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.Secrets;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace JitGrains.Gateway.RequestPath;
+
+/// <summary>
+/// A call under an approve rule: under a grant it runs, otherwise it asks and is held. Without a live lease nothing here is
+/// answered from memory. Thread-safe.
+/// </summary>
+internal sealed class ApprovalPath(
+    KeyRing keys, IGatewayLease lease, GrantUse grants, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, TimeProvider time)
+{
+    /// <summary>A rule that approves by itself does so within moments; a caller that would not wait at all waits this long.</summary>
+    private static readonly TimeSpan AutomaticWait = TimeSpan.FromSeconds(5);
+
+    public async Task Handle(Call call, PolicyDecision.Approve rule)
+    {
+        if (!lease.IsLive)
+        {
+            await Refuse(call, rule, Problems.Unavailable("Approvals cannot be checked at the moment."));
+            return;
+        }
+
+        if (!CallerText.TryRead(call.Request, out var text, out var badText))
+        {
+            await Refuse(call, rule, badText);
+            return;
+        }
+
+        var named = call.Request.SingleHeader("jit-request");
+        if (named is not null && !IdFormat.IsId(named, "rq_"))
+        {
+            await Refuse(call, rule, Problems.BadRequest(OwnHeaders.Request, "This is no id of an approval request."));
+            return;
+        }
+
+        if (call.Action.Binding != BindingKind.Payload)
+        {
+            await Proceed(new BoundCall(call, null), rule, text, named);
+            return;
+        }
+
+        var (body, refused) = call.Body is null ? await ReadBody(call) : (null, TrailersIn(call));
+        using (body)
+        {
+            if (refused is not null)
+            {
+                await Refuse(call, rule, refused);
+                return;
+            }
+
+            var whole = body is null ? call : call with { Body = body };
+            var digest = PayloadBinding.Compute(keys.PayloadBinding.Span, call.Request, whole.Body!.Memory.Span, call.Api, call.Action);
+            await Proceed(new BoundCall(whole, digest), rule, text, named);
+        }
+    }
+
+    /// <summary>A payload-bound call's body, whole, or why it cannot be bound.</summary>
+    private static async Task<(BufferedBody? Body, Problem? Refused)> ReadBody(Call call)
+    {
+        if (call.Request.IsWebSocket)
+            return (null, Problems.BadRequest("header:upgrade", "A grant for this action is for one exact request; it cannot cover an upgraded connection."));
+        var body = await BufferedBody.Read(call.Context, call.Action.BodyLimit);
+        return body is null ? (null, Problems.PayloadTooLarge(call.Action.BodyLimit)) : (body, TrailersIn(call));
+    }
+
+    private static Problem? TrailersIn(Call call) =>
+        call.Request.IsWebSocket
+            ? Problems.BadRequest("header:upgrade", "A grant for this action is for one exact request; it cannot cover an upgraded connection.")
+            : call.Request.DeclaresTrailers || call.Context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true, Trailers.Count: > 0 }
+                ? Problems.BadRequest("trailer", "A grant for this action is for one exact request; it cannot cover trailers.")
+                : null;
+
+    private async Task Proceed(BoundCall bound, PolicyDecision.Approve rule, CallerText text, string? named)
+    {
+        // A call that names a request is for that one: no other grant is used up for it.
+        if (await grants.TryRun(bound, rule, named))
+            return;
+
+        var call = bound.Call;
+        var ask = asks.ForCall(bound, rule.Terms, text);
+        var join = named;
+        if (join is null && rule.Terms.ReasonRequired && text.Reason is null && (join = await requests.FindOpen(ask)) is null)
+        {
+            await Refuse(call, rule, GatewayProblems.ReasonRequired(OwnHeaders.Reason));
+            return;
+        }
+
+        var reply = await asking.RaiseOrJoin(ask, join);
+        switch (reply)
+        {
+            case { Value: { } accepted }:
+                await Hold(bound, rule, ask, accepted.RequestId);
+                break;
+            case { Refusal: Refusal.RequestMismatch } when named is not null:
+                await Ended(bound, rule, ask, named);
+                break;
+            default:
+                await Refuse(call, rule, Problems.From(reply.Refusal!, time.GetUtcNow()));
+                break;
+        }
+    }
+
+    private async Task Hold(BoundCall bound, PolicyDecision.Approve rule, Ask ask, string requestId)
+    {
+        var call = bound.Call;
+        var wait = AskFactory.WaitOf(call);
+        if (rule.Terms.Automatic && wait < AutomaticWait)
+            wait = AutomaticWait;
+        var end = await holds.Wait(requestId, wait, call.Context.RequestAborted);
+        if (end.CallerLeft)
+            return;
+        switch (end.Request?.Status)
+        {
+            case RequestStatus.Approved:
+                await AfterApproval(bound, requestId);
+                break;
+            case null or RequestStatus.Pending:
+                await Refuse(call, rule, Tasks.ApprovalRequired(requests.TaskOf(requestId, ask, end.Request)));
+                break;
+            default:
+                await Refuse(call, rule, GatewayProblems.OfEnded(requests.TaskOf(requestId, ask, end.Request)));
+                break;
+        }
+    }
+
+    /// <summary>Decided anew: meanwhile policy may have changed, or somebody else may have used the grant.</summary>
+    private async Task AfterApproval(BoundCall bound, string requestId)
+    {
+        var (current, decision) = grants.DecideAgain(bound.Call);
+        if (decision is not PolicyDecision.Approve approve)
+        {
+            await Refuse(current, decision, GatewayProblems.Denied("Policy has changed since the call was made; send it again."));
+            return;
+        }
+
+        if (!await grants.TryRun(bound with { Call = current }, approve, requestId))
+            await Refuse(current, decision, await requests.WhyNotUsable(requestId));
+    }
+
+    /// <summary>The named request is not open for this call: it is somebody else's, another call's, or over.</summary>
+    private async Task Ended(BoundCall bound, PolicyDecision.Approve rule, Ask ask, string named)
+    {
+        var view = await requests.Find(named);
+        if (view is null || view.CallerKey != bound.Call.Caller.Key)
+            await Refuse(bound.Call, rule, Problems.NotFound("approval request"));
+        else if (view.RejoinKey != ask.RejoinKey)
+            await Refuse(bound.Call, rule, Problems.From(new Refusal.RequestMismatch(named), time.GetUtcNow()));
+        else if (view.Status == RequestStatus.Pending)
+            await Hold(bound, rule, ask, named);
+        else if (view.Status == RequestStatus.Approved)
+            await Refuse(bound.Call, rule, await requests.WhyNotUsable(named));
+        else
+            await Refuse(bound.Call, rule, GatewayProblems.OfEnded(requests.TaskOf(named, ask, view)));
+    }
+
+    private static Task Refuse(Call call, PolicyDecision decision, Problem refused) =>
+        Answers.Refuse(call.Context, refused.WithHeader(OwnHeaders.Decision, Answers.Decision(decision, call.Policy.Version)), call.Api);
+}
+
+/// <summary>A call with what a grant for it must pin.</summary>
+/// <param name="Call">The call; its body is read where its action binds the payload.</param>
+/// <param name="PayloadDigest">Its keyed digest where its action binds the payload.</param>
+internal sealed record BoundCall(Call Call, string? PayloadDigest)
+{
+    /// <summary>What makes identical calls identical.</summary>
+    public string RejoinKey { get; } =
+        Binding.RejoinKey.Compute(Call.Caller.Key, Call.Api.Name, Call.Action.Name, Call.Match.Resource, Call.Action.Binding, PayloadDigest);
+}

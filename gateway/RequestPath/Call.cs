@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using JitGrains.Audit;
+using JitGrains.Http;
+using JitGrains.Identity;
+using JitGrains.Policy;
+
+namespace JitGrains.Gateway.RequestPath;
+
+/// <summary>One call once it is known who makes it and what it is.</summary>
+internal sealed record Call
+{
+    public required HttpContext Context { get; init; }
+
+    public required CanonicalRequest Request { get; init; }
+
+    public required Caller Caller { get; init; }
+
+    /// <summary>The policy that decides; the current one when the call was matched.</summary>
+    public required CompiledPolicy Policy { get; init; }
+
+    public required ActionMatch.Found Match { get; init; }
+
+    /// <summary>The body, where it was read before forwarding; null where it streams through.</summary>
+    public BufferedBody? Body { get; init; }
+
+    /// <summary>The body as JSON, where it was read and is some.</summary>
+    public JsonBody? Json { get; init; }
+
+    public ApiDefinition Api => Match.Api;
+
+    public ActionDefinition Action => Match.Action;
+
+    /// <summary>Everything that policy may look at, at this time.</summary>
+    public PolicyInput InputAt(DateTimeOffset now) => new()
+    {
+        Caller = Caller,
+        Api = Api,
+        Action = Action,
+        Captures = Match.Captures,
+        Request = Request,
+        Body = Json,
+        Address = Context.Connection.RemoteIpAddress,
+        Now = now,
+    };
+
+    /// <summary>What an audit entry says of the call. No query, header or body: they may hold secrets.</summary>
+    public ImmutableArray<AuditField> About(PolicyDecision decision) =>
+        AuditFieldsOf(Caller, Policy.Version, Api.Name, Request.Method, Action.Name, Match.Resource, decision.Rule);
+
+    public static ImmutableArray<AuditField> AuditFieldsOf(
+        Caller caller, string policyVersion, string? api, string method, string? action, string? resource, string? rule)
+    {
+        var fields = ImmutableArray.CreateBuilder<AuditField>(8);
+        fields.Add(new("principal", caller.Principal.Value, Personal: true));
+        if (!caller.Actors.IsDefaultOrEmpty)
+            fields.Add(new("actors", string.Join('^', caller.Actors), Personal: true));
+        Add("api", api);
+        fields.Add(new("method", method));
+        Add("action", action);
+        Add("resource", resource, personal: true);
+        Add("rule", rule);
+        fields.Add(new("policy", policyVersion));
+        return fields.DrainToImmutable();
+
+        void Add(string name, string? value, bool personal = false)
+        {
+            if (!string.IsNullOrEmpty(value))
+                fields.Add(new(name, value, personal));
+        }
+    }
+}

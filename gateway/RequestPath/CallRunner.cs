@@ -1,0 +1,58 @@
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Forwarding;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Grants;
+using JitGrains.Silo.ControlPlane;
+
+namespace JitGrains.Gateway.RequestPath;
+
+/// <summary>Forwards a call that may run, answers where that failed, and says what came of it. Decides nothing. Thread-safe.</summary>
+internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics metrics, TimeProvider time)
+{
+    /// <summary>Runs the call.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="execution">Its right to run; what ends it ends the call.</param>
+    /// <param name="kind">For metrics: <c>allow</c>, <c>observe</c>, <c>many_use</c> or <c>counted</c>.</param>
+    /// <param name="startedAt">When it counts as started.</param>
+    /// <param name="mayStart">The last check before the first upstream byte: null, or why not.</param>
+    public async Task<ExecutionOutcome> Run(Call call, Execution execution, string kind, DateTimeOffset startedAt, Func<string?> mayStart)
+    {
+        execution.EndAt(call.Caller.TokenExpiresAt, ForwardErrors.TokenEnded, time);
+        call.Body?.PutBack(call.Context);
+        var gate = new ExecutionGate(once: kind == "counted", () => mayStart() ?? (execution.TryStart() ? null : execution.EndedBy ?? ForwardErrors.GrantEnded));
+        var forwarded = new ForwardedCall
+        {
+            Api = call.Api,
+            Request = call.Request,
+            Gate = gate,
+            Private = kind is "counted" or "many_use",
+            AllowedOrigin = Cors.AllowedOrigin(call.Context.Request.Headers, call.Api.Cors),
+        };
+        using var activity = GatewayMetrics.Activities.StartActivity("upstream");
+        activity?.SetTag("jitgrains.action", call.Action.Name);
+        var result = await forwarder.Forward(call.Context, forwarded, execution.Token);
+        var error = result.Error == ForwardErrors.GrantEnded ? execution.EndedBy ?? result.Error : result.Error;
+        if (error is not null && AnswerTo(error) is { } answer)
+            await Answers.Refuse(call.Context, answer, call.Api);
+        metrics.Executed(kind, error ?? "completed");
+        return new ExecutionOutcome(
+            result.UpstreamStatus is null ? ExecutionStatus.Failed : ExecutionStatus.Completed,
+            result.UpstreamStatus,
+            error,
+            startedAt,
+            time.GetUtcNow(),
+            result.RequestBytes,
+            result.ResponseBytes);
+    }
+
+    private static Problem? AnswerTo(string error) => error switch
+    {
+        ForwardErrors.CallerLeft => null,
+        ForwardErrors.CallerBody => Problems.BadRequest("body", "The body did not arrive whole."),
+        ForwardErrors.GrantEnded => GatewayProblems.Denied("The grant ended while the call ran."),
+        ForwardErrors.TokenEnded => GatewayProblems.Denied("The token ended while the call ran."),
+        ForwardErrors.LeaseLost or ForwardErrors.StartedLate => Problems.Unavailable("The call could not start in time; it has not run."),
+        ForwardErrors.UpstreamTimeout => GatewayProblems.UpstreamTimeout,
+        _ => GatewayProblems.Unreachable,
+    };
+}

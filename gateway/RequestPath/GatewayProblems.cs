@@ -1,0 +1,45 @@
+using JitGrains.Approvals;
+using JitGrains.Grants;
+using JitGrains.Silo.ControlPlane;
+
+namespace JitGrains.Gateway.RequestPath;
+
+/// <summary>The problems that only a gateway has; the others are <see cref="Problems"/>'. Stateless.</summary>
+internal static class GatewayProblems
+{
+    public static Problem Denied(string detail) => new("denied", 403, "Denied by policy", detail);
+
+    public static Problem ReasonRequired(string field) =>
+        new Problem("reason-required", 403, "A reason is required", $"Say why, in {field}.").With("field", field);
+
+    public static Problem MethodNotAllowed(string allow) => Problems.MethodNotAllowed.WithHeader("Allow", allow);
+
+    public static Problem UnknownHost { get; } = new("unknown-host", 421, "Unknown host", "No API here has this host.");
+
+    public static Problem Unreachable { get; } = new("upstream-unreachable", 502, "The upstream cannot be reached", "The upstream did not answer.");
+
+    public static Problem UpstreamTimeout { get; } = new("upstream-timeout", 504, "The upstream is too slow", "The upstream did not answer in time.");
+
+    /// <summary>The grant's last use is taken: what came of it, so that nobody has to guess whether it ran.</summary>
+    public static Problem AlreadyUsed(string requestId, ExecutionRecord? last, TimeProvider time) =>
+        Problems.From(new Refusal.AlreadyUsed(requestId, last), time.GetUtcNow()) with { Detail = "The approved call has been sent. It is not sent again by itself." };
+
+    /// <summary>A request that ended without a grant.</summary>
+    public static Problem OfEnded(TaskView task) => (task.Status switch
+    {
+        RequestStatus.Denied => new Problem("request-denied", 403, "The request was denied", "An approver denied it."),
+        RequestStatus.Expired => new Problem("request-expired", 403, "The request has expired", "Nobody decided it in time. Send the call again to ask anew."),
+        RequestStatus.Cancelled => new Problem("request-cancelled", 403, "The request was cancelled", "It was taken back. Send the call again to ask anew."),
+        _ => Denied("The request was approved, but its grant could not be made. Send the call again to ask anew."),
+    }).With("task", task).WithHeader(OwnHeaders.Request, task.Id);
+
+    /// <summary>The error of Proxy-Status (RFC 9209) that a problem is for intermediaries.</summary>
+    public static string ProxyErrorOf(Problem problem) => problem.Name switch
+    {
+        "upstream-unreachable" => "destination_unavailable",
+        "upstream-timeout" => "connection_read_timeout",
+        "unavailable" or "internal" => "proxy_internal_error",
+        "bad-request" or "confusable-target" or "unknown-host" => "http_request_error",
+        _ => "http_request_denied",
+    };
+}

@@ -1,0 +1,221 @@
+using System.Diagnostics.CodeAnalysis;
+using JitGrains.Approvals;
+using JitGrains.Audit;
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Forwarding;
+using JitGrains.Gateway.Grants;
+using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Grants;
+using JitGrains.Identity;
+using JitGrains.Policy;
+using JitGrains.Principals;
+using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.Policies;
+
+namespace JitGrains.Gateway.RequestPath;
+
+/// <summary>
+/// Runs calls under grants. A many-use grant is checked in memory and journaled; a use of a counted one is taken in the
+/// principal's grain, in one transaction with its audit entry, before the first upstream byte. Thread-safe.
+/// </summary>
+internal sealed class GrantUse(
+    GrantViews views,
+    ExecutionRegistry registry,
+    CallRunner runner,
+    OutcomeRecorder outcomes,
+    GatewayJournal journal,
+    IGatewayLease lease,
+    IPolicyProvider policies,
+    IGrainFactory grains,
+    IIdGenerator ids,
+    Incarnation incarnation,
+    GatewayOptions options,
+    GatewayMetrics metrics,
+    TimeProvider time)
+{
+    private const int Attempts = 8;
+
+    /// <summary>
+    /// Runs the call under a grant that covers it, or answers why its use was refused; false where there is no such grant.
+    /// </summary>
+    /// <param name="bound">The call.</param>
+    /// <param name="rule">What the policy that the call was matched by demands of a grant.</param>
+    /// <param name="onlyRequest">Only the grant of this approval request counts, where given.</param>
+    public async Task<bool> TryRun(BoundCall bound, PolicyDecision.Approve rule, string? onlyRequest)
+    {
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            var snapshot = await views.Get(bound.Call.Caller.Key);
+            if (Choose(snapshot, bound, rule.Terms, onlyRequest) is not { } grant)
+                return false;
+            if (grant.Uses is null ? await RunMany(bound, rule, grant, snapshot) : await RunCounted(bound, grant))
+                return true;
+            views.Drop(bound.Call.Caller.Key);
+        }
+
+        throw new TimeoutException("The caller's grants changed faster than one could be used.");
+    }
+
+    /// <summary>What the current policy says of the call.</summary>
+    public (Call Call, PolicyDecision Decision) DecideAgain(Call call)
+    {
+        var policy = policies.Current;
+        var now = time.GetUtcNow();
+        if (ReferenceEquals(policy, call.Policy))
+            return (call, policy.Evaluate(call.InputAt(now)));
+        if (policy.Match(call.Request, call.Json) is not ActionMatch.Found found || !IsSameThing(call.Match, found))
+            return (call with { Policy = policy }, new PolicyDecision.Deny(Rule: null));
+        var current = call with { Policy = policy, Match = found };
+        return (current, policy.Evaluate(current.InputAt(now)));
+    }
+
+    /// <summary>Another policy may see another action in a call, or bind it otherwise; a grant is for what was approved.</summary>
+    private static bool IsSameThing(ActionMatch.Found then, ActionMatch.Found now) =>
+        now.Api.Name == then.Api.Name
+        && now.Action.Name == then.Action.Name
+        && now.Resource == then.Resource
+        && now.Action.Binding == then.Action.Binding
+        && now.Api.ForwardAuthorization == then.Api.ForwardAuthorization
+        && now.Action.UnboundHeaders.SequenceEqual(then.Action.UnboundHeaders);
+
+    private Grant? Choose(GrantsSnapshot snapshot, BoundCall bound, ApprovalTerms terms, string? onlyRequest)
+    {
+        Grant? best = null;
+        var now = time.GetUtcNow();
+        foreach (var (grant, usesLeft) in snapshot.View.Grants)
+        {
+            if (usesLeft is <= 0 || (onlyRequest is not null && grant.RequestId != onlyRequest) || !Covers(grant, bound, terms, now))
+                continue;
+            // One that costs no use comes first, then the one that ends first, which is the order of the view.
+            if (grant.Uses is null)
+                return grant;
+            best ??= grant;
+        }
+
+        return best;
+    }
+
+    private static bool Covers(Grant grant, BoundCall bound, ApprovalTerms terms, DateTimeOffset now)
+    {
+        var call = bound.Call;
+        return grant.Api == call.Api.Name
+            && grant.Binding == call.Action.Binding
+            && grant.Covers(call.Action.Name, call.Match.Resource, bound.PayloadDigest)
+            && grant.IsWithinWindow(now)
+            && Quorum.StillStands(grant, terms, call.Caller.Involved);
+    }
+
+    private async Task<bool> RunMany(BoundCall bound, PolicyDecision.Approve rule, Grant grant, GrantsSnapshot snapshot)
+    {
+        var call = bound.Call;
+        using var ticket = journal.TryBegin([.. call.About(rule), new AuditField("request", grant.RequestId), new AuditField("grant", grant.Id)]);
+        if (ticket is null)
+        {
+            await Answers.Refuse(call.Context, RequestPipeline.JournalFull, call.Api);
+            return true;
+        }
+
+        using var execution = registry.Register(call.Caller.Key, grant.Id, call.Action.Drain);
+        if (!snapshot.IsCurrent)
+            return false;
+        execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
+        var outcome = await runner.Run(call, execution, "many_use", ticket.StartedAt, () => MayStart(grant, time.GetTimestamp()));
+        ticket.Write(AuditTypes.CallForwarded, [.. PrincipalMachine.Describe(outcome).Where(f => f.Name != "started_at")]);
+        return true;
+    }
+
+    private async Task<bool> RunCounted(BoundCall bound, Grant grant)
+    {
+        var call = bound.Call;
+        // Nothing is used up for a caller that has left.
+        if (call.Context.RequestAborted.IsCancellationRequested)
+            return true;
+        using var execution = registry.Register(call.Caller.Key, grant.Id, call.Action.Drain);
+        var id = ids.NewExecutionId();
+        var taken = await Consume(bound, grant, id);
+        if (taken.Value is not { } use)
+        {
+            // Whoever was faster took it: say so. Otherwise what was remembered is out of date: look again.
+            if (taken.Refusal is not Refusal.AlreadyUsed used)
+                return false;
+            views.Drop(call.Caller.Key);
+            await Answers.Refuse(call.Context, GatewayProblems.AlreadyUsed(used.RequestId, used.LastExecution, time), call.Api);
+            return true;
+        }
+
+        var outcome = new ExecutionOutcome(ExecutionStatus.Failed, null, "not-started", use.StartedAt, use.StartedAt, 0, 0);
+        try
+        {
+            outcome = await RunUse(bound, grant, use, execution);
+        }
+        finally
+        {
+            await outcomes.Record(call.Caller.Key, new OutcomeCommand(id, outcome with { EndedAt = time.GetUtcNow() }));
+        }
+
+        return true;
+    }
+
+    private async Task<ExecutionOutcome> RunUse(BoundCall bound, Grant grant, ExecutionRecord use, Execution execution)
+    {
+        var started = time.GetTimestamp();
+        var (call, decision) = DecideAgain(bound.Call);
+        if (decision is not PolicyDecision.Approve now || !Quorum.StillStands(grant, now.Terms, call.Caller.Involved))
+        {
+            await Answers.Refuse(call.Context, GatewayProblems.Denied("Policy has changed since the call was approved; it has not run."), call.Api);
+            return new ExecutionOutcome(ExecutionStatus.Failed, null, "policy-changed", use.StartedAt, time.GetUtcNow(), 0, 0);
+        }
+
+        execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
+        var outcome = await runner.Run(call, execution, "counted", use.StartedAt, () => MayStart(grant, started));
+        await Finish(call.Context);
+        return outcome;
+    }
+
+    private async Task<Reply<ExecutionRecord>> Consume(BoundCall bound, Grant grant, string id)
+    {
+        var call = bound.Call;
+        var began = time.GetTimestamp();
+        try
+        {
+            var reply = await grains.GetGrain<IPrincipalGrain>(call.Caller.Key).Consume(new ConsumeCommand(
+                id, grant.Id, incarnation.Id, call.Action.Name, call.Match.Resource, bound.PayloadDigest, bound.RejoinKey, call.Policy.Version));
+            metrics.Consumed(time.GetElapsedTime(began), reply.Value is null);
+            return reply;
+        }
+        catch
+        {
+            // It may or may not have been taken; the call does not run either way, and that is what is recorded.
+            var now = time.GetUtcNow();
+            outcomes.RecordLater(call.Caller.Key, new OutcomeCommand(id, new ExecutionOutcome(ExecutionStatus.Failed, null, "not-started", now, now, 0, 0)));
+            throw;
+        }
+    }
+
+    /// <summary>The last check before the first upstream byte.</summary>
+    private string? MayStart(Grant grant, long since)
+    {
+        if (!lease.IsLive)
+            return ForwardErrors.LeaseLost;
+        if (time.GetElapsedTime(since) > options.StartWithin)
+            return ForwardErrors.StartedLate;
+        return grant.IsWithinWindow(time.GetUtcNow()) ? null : ForwardErrors.GrantEnded;
+    }
+
+    /// <summary>The caller has its whole answer before the outcome is written: it need not wait for that.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "A caller that is gone changes nothing about the outcome.")]
+    private static async Task Finish(HttpContext context)
+    {
+        try
+        {
+            if (!context.RequestAborted.IsCancellationRequested && context.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
+                await context.Response.CompleteAsync();
+        }
+        catch (Exception)
+        {
+            // The caller is gone.
+        }
+    }
+}

@@ -1,0 +1,178 @@
+using JitGrains.Audit;
+using JitGrains.Gateway.Callers;
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Http;
+using JitGrains.Identity;
+using JitGrains.Policy;
+using JitGrains.Principals;
+using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.Identity;
+using JitGrains.Silo.Policies;
+
+namespace JitGrains.Gateway.RequestPath;
+
+/// <summary>
+/// What happens to a call, in order: canonical form, own endpoints, API, preflight, caller, body, action, decision. What
+/// follows an <c>approve</c> is <see cref="ApprovalPath"/>'s. Thread-safe.
+/// </summary>
+internal sealed class RequestPipeline(
+    IPolicyProvider policies,
+    ITokenValidator tokens,
+    CallerEndpoints own,
+    ApprovalPath approvals,
+    CallRunner runner,
+    GatewayJournal journal,
+    GatewayMetrics metrics,
+    TimeProvider time)
+{
+    public async Task Handle(HttpContext context)
+    {
+        if (!RequestParser.Parse(RawRequests.Of(context)).TryGet(out var request, out var refusal))
+        {
+            metrics.Unauthenticated(refusal.Code);
+            await Answers.Refuse(context, ForCanonical(refusal));
+            return;
+        }
+
+        if (CallerEndpoints.IsOwn(request))
+        {
+            await own.Handle(context, request);
+            return;
+        }
+
+        var policy = policies.Current;
+        var outline = policy.Outline(request);
+        if (outline.Api is null && policy.Match(request, null) is ActionMatch.NoApi { UnknownHost: true })
+        {
+            metrics.Unauthenticated("unknown-host");
+            await Answers.Refuse(context, GatewayProblems.UnknownHost);
+            return;
+        }
+
+        if (outline.Api?.Cors is not null && Cors.IsPreflight(context.Request))
+        {
+            Cors.AnswerPreflight(context, outline.Api);
+            return;
+        }
+
+        if (await Authenticate(context, tokens, metrics, time, outline.Api) is { } caller)
+            await Decide(context, request, caller, policy, outline);
+    }
+
+    /// <summary>Who calls; null where that was answered with a refusal.</summary>
+    internal static async ValueTask<Caller?> Authenticate(HttpContext context, ITokenValidator tokens, GatewayMetrics metrics, TimeProvider time, ApiDefinition? api)
+    {
+        switch (await tokens.ValidateAsync(context.Request.Headers.Authorization, time.GetUtcNow(), context.RequestAborted))
+        {
+            case TokenResult.Valid valid:
+                return valid.Caller;
+            case TokenResult.Invalid invalid:
+                metrics.Unauthenticated(invalid.Code);
+                await Answers.Refuse(context, Problems.Unauthenticated(invalid), api);
+                return null;
+            case TokenResult.Unavailable unavailable:
+                metrics.Unauthenticated("unavailable");
+                await Answers.Refuse(context, Problems.Unavailable(unavailable.Detail), api);
+                return null;
+            default:
+                throw new InvalidOperationException("Token results are closed.");
+        }
+    }
+
+    private async Task Decide(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline)
+    {
+        BufferedBody? body = null;
+        try
+        {
+            if (outline.NeedsBody && (body = await BufferedBody.Read(context, outline.BodyLimit)) is null)
+            {
+                await Answers.Refuse(context, Problems.PayloadTooLarge(outline.BodyLimit), outline.Api);
+                return;
+            }
+
+            var json = body is null ? null : JsonBody.TryRead(request.SingleHeader("content-type"), request.SingleHeader("content-encoding"), body.Memory);
+            switch (policy.Match(request, json))
+            {
+                case ActionMatch.Found found:
+                    await Decided(new Call { Context = context, Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json });
+                    break;
+                case ActionMatch.Confusable confusable:
+                    await Answers.Refuse(context, ForCanonical(confusable.Refusal, "confusable-target"), confusable.Api);
+                    break;
+                default:
+                    await Unmatched(context, request, caller, policy, outline, body);
+                    break;
+            }
+        }
+        finally
+        {
+            body?.Dispose();
+        }
+    }
+
+    private async Task Decided(Call call)
+    {
+        var decision = call.Policy.Evaluate(call.InputAt(time.GetUtcNow()));
+        metrics.Request(Answers.Word(decision), call.Api.Name);
+        if (decision is PolicyDecision.Approve approve && call.Api.Mode == ApiMode.Enforce)
+        {
+            await approvals.Handle(call, approve);
+            return;
+        }
+
+        using var ticket = journal.TryBegin(call.About(decision));
+        if (ticket is null)
+            await Answers.Refuse(call.Context, JournalFull, call.Api);
+        else if (decision is PolicyDecision.Allow)
+            await Forward(call, ticket, AuditTypes.CallForwarded, "allow");
+        else if (call.Api.Mode == ApiMode.Observe)
+            await Forward(call, ticket, AuditTypes.CallObserved, "observe", new AuditField("would", Answers.Word(decision)));
+        else
+            await Deny(call.Context, ticket, decision, call.Policy, call.Api);
+    }
+
+    /// <summary>No action has this method and path: the default is deny, and where the API observes, it is said and forwarded.</summary>
+    private async Task Unmatched(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, BufferedBody? body)
+    {
+        var decision = new PolicyDecision.Deny(Rule: null);
+        metrics.Request("deny", outline.Api?.Name ?? "");
+        using var ticket = journal.TryBegin(Call.AuditFieldsOf(caller, policy.Version, outline.Api?.Name, request.Method, null, null, null));
+        if (ticket is null)
+        {
+            await Answers.Refuse(context, JournalFull, outline.Api);
+        }
+        else if (outline.Api is { Mode: ApiMode.Observe } api)
+        {
+            var none = new ActionDefinition { Name = "none", Methods = [], Path = "" };
+            var match = new ActionMatch.Found(api, none, [], "");
+            var call = new Call { Context = context, Request = request, Caller = caller, Policy = policy, Match = match, Body = body };
+            await Forward(call, ticket, AuditTypes.CallObserved, "observe", new AuditField("would", "deny"));
+        }
+        else
+        {
+            await Deny(context, ticket, decision, policy, outline.Api);
+        }
+    }
+
+    private async Task Forward(Call call, JournalTicket ticket, string type, string kind, params AuditField[] more)
+    {
+        using var execution = new Execution(call.Caller.Key, null, call.Action.Drain, finished: null);
+        var outcome = await runner.Run(call, execution, kind, ticket.StartedAt, static () => null);
+        ticket.Write(type, [.. more, .. PrincipalMachine.Describe(outcome).Where(f => f.Name != "started_at")]);
+    }
+
+    private static Task Deny(HttpContext context, JournalTicket ticket, PolicyDecision decision, CompiledPolicy policy, ApiDefinition? api)
+    {
+        ticket.Write(AuditTypes.CallDenied);
+        var detail = decision.Rule is null ? "No rule admits this call." : "A rule denies this call.";
+        return Answers.Refuse(context, GatewayProblems.Denied(detail).WithHeader(OwnHeaders.Decision, Answers.Decision(decision, policy.Version)), api);
+    }
+
+    internal static Problem JournalFull => Problems.Unavailable("The journal cannot keep up; the call has not run.");
+
+    private static Problem ForCanonical(CanonicalRefusal refusal, string name = "bad-request") =>
+        new Problem(refusal.Status switch { 405 => "method-not-allowed", 421 => "unknown-host", _ => name }, refusal.Status, "The request is not accepted in this form", refusal.Detail)
+            .With("field", refusal.Field).With("code", refusal.Code);
+}

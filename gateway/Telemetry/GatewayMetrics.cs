@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace JitGrains.Gateway.Telemetry;
+
+/// <summary>The gateway's instruments, under the meter and activity source <c>JitGrains.Gateway</c>; docs/operations.md describes each. Thread-safe.</summary>
+internal sealed class GatewayMetrics : IDisposable
+{
+    public const string Name = "JitGrains.Gateway";
+
+    public static readonly ActivitySource Activities = new(Name);
+
+    private readonly Meter meter;
+    private readonly Counter<long> requests;
+    private readonly UpDownCounter<long> held;
+    private readonly Histogram<double> holdDuration;
+    private readonly Counter<long> executions;
+    private readonly Histogram<double> consumeDuration;
+    private readonly Counter<long> viewLookups;
+    private readonly Counter<long> journalWritten;
+    private readonly Counter<long> journalLost;
+    private readonly Counter<long> unauthenticated;
+
+    public GatewayMetrics(IMeterFactory meters)
+    {
+        meter = meters.Create(Name);
+        requests = meter.CreateCounter<long>("jitgrains.gateway.requests", "{request}", "Calls decided, by decision and API.");
+        held = meter.CreateUpDownCounter<long>("jitgrains.gateway.held", "{call}", "Calls held at the moment.");
+        holdDuration = meter.CreateHistogram<double>("jitgrains.gateway.hold.duration", "s", "How long calls were held, by how that ended.");
+        executions = meter.CreateCounter<long>("jitgrains.gateway.executions", "{execution}", "Forwarded calls that are over, by kind and outcome.");
+        consumeDuration = meter.CreateHistogram<double>("jitgrains.gateway.consume.duration", "s", "How long taking a use took.");
+        viewLookups = meter.CreateCounter<long>("jitgrains.gateway.view.lookups", "{lookup}", "Look-ups of a caller's grants, by whether they were in memory.");
+        journalWritten = meter.CreateCounter<long>("jitgrains.gateway.journal.written", "{entry}", "Journal entries made durable.");
+        journalLost = meter.CreateCounter<long>("jitgrains.gateway.journal.lost", "{entry}", "Journal entries given up at a stop because the store did not take them.");
+        unauthenticated = meter.CreateCounter<long>("jitgrains.gateway.unauthenticated", "{request}", "Calls refused before anybody was known, by reason.");
+    }
+
+    public void Request(string decision, string api) =>
+        requests.Add(1, new TagList { { "decision", decision }, { "api", api } });
+
+    public void HoldBegan() => held.Add(1);
+
+    public void HoldEnded(TimeSpan held, string ended)
+    {
+        this.held.Add(-1);
+        holdDuration.Record(held.TotalSeconds, new KeyValuePair<string, object?>("ended", ended));
+    }
+
+    public void Executed(string kind, string outcome) =>
+        executions.Add(1, new TagList { { "kind", kind }, { "outcome", outcome } });
+
+    public void Consumed(TimeSpan took, bool refused) =>
+        consumeDuration.Record(took.TotalSeconds, new KeyValuePair<string, object?>("refused", refused));
+
+    public void ViewLookup(bool hit) => viewLookups.Add(1, new KeyValuePair<string, object?>("hit", hit));
+
+    public void JournalWritten(int entries) => journalWritten.Add(entries);
+
+    public void JournalLost(int entries) => journalLost.Add(entries);
+
+    public void Unauthenticated(string because) => unauthenticated.Add(1, new KeyValuePair<string, object?>("reason", because));
+
+    /// <summary>Shows a number that is read when somebody looks.</summary>
+    public void Gauge(string name, string unit, string description, Func<long> read) =>
+        meter.CreateObservableGauge(name, read, unit, description);
+
+    public void Dispose() => meter.Dispose();
+}
