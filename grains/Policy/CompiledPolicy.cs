@@ -65,11 +65,18 @@ public sealed class CompiledPolicy
     /// The resource that somebody asks for ahead of any call. Exactly the action's path parameters must be given, each with
     /// a value that a call could have.
     /// </summary>
-    /// <param name="action">An action of this policy.</param>
+    /// <param name="action">The action.</param>
     /// <param name="values">Parameter values by name, decoded (as sent, for the parameter that may be encoded).</param>
     /// <param name="captures">The captures, as <see cref="ActionMatch.Found"/> has them.</param>
     /// <param name="resource">The resource, as <see cref="ActionMatch.Found"/> has it.</param>
     /// <param name="problem">What is wrong, for the asker; empty where nothing is.</param>
-    public bool TryMakeResource(ActionDefinition action, IReadOnlyDictionary<string, string> values, out ImmutableDictionary<string, string> captures, out string resource, out string problem) =>
-        AskedResource.TryMake(actions[action.Name], values, out captures, out resource, out problem);
+    public bool TryMakeResource(ActionDefinition action, IReadOnlyDictionary<string, string> values, out ImmutableDictionary<string, string> captures, out string resource, out string problem)
+    {
+        if (actions.TryGetValue(action.Name, out var known))
+            return AskedResource.TryMake(known, values, out captures, out resource, out problem);
+
+        // The action is of a policy that has been replaced since.
+        (captures, resource, problem) = (ImmutableDictionary<string, string>.Empty, "", "there is no such action any more");
+        return false;
+    }
 }

@@ -33,7 +33,7 @@ internal static class PolicyBinder
         // A part that could not be read is missing below; what is said about the rest would mislead.
         if (roots.Length < files.Length)
             return null;
-        if (bound.Apis.IsEmpty && roots.All(r => r["apis"] is null))
+        if (bound.Apis.IsEmpty && !problems.HasErrors)
             roots[0].At.Error("the policy has no apis");
         PolicyValidator.Validate(bound);
         return problems.HasErrors ? null : Compile(bound, version);

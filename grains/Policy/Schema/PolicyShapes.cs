@@ -40,8 +40,8 @@ internal static class PolicyShapes
         new("unbound_headers", Texts, "Headers left out of a payload binding."),
         new("hold", new ShapeType(Hold), "How long a call waits for its approval."),
         new("body_limit", Size, "Largest body that is read or held. Default 1MiB."),
-        new("mask", Texts, "What approvers do not see: body.card_number, body.items[].secret, query.token, header.x-key."),
-        new("summary", Text, "A sentence for approvers, with placeholders: {principal}, {action}, {path.order}, {query.x}, {body.amount}."),
+        new("mask", Texts, "What approvers do not see: body.card_number, body.items[].secret, body, query.token, header.x-key."),
+        new("summary", Text, "A sentence for approvers, with placeholders: {principal}, {action}, {resource}, {path.order}, {query.x}, {header.x}, {body.amount}."),
         new("encoded_parameter", Text, "The path parameter that may hold encoded slashes and percent signs; it is matched and forwarded as sent."),
         new("drain", Flag, "Whether an execution that has started outlives its grant. Default false."));
 

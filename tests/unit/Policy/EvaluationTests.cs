@@ -155,6 +155,7 @@ public class EvaluationTests
         var (api, action) = policy.FindAction("a.pay")!.Value;
         Assert.Equal(new PolicyDecision.Deny(null), policy.Evaluate(new PolicyInput { Caller = Given.Caller(), Api = api, Action = action with { Name = "a.gone" }, Now = Given.Noon }));
         Assert.Null(policy.FindAction("a.gone"));
+        Assert.False(policy.TryMakeResource(action with { Name = "a.gone" }, new Dictionary<string, string> { ["id"] = "1" }, out _, out _, out _));
     }
 
     [Fact]

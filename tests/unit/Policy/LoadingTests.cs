@@ -71,6 +71,7 @@ public class LoadingTests
     {
         Assert.Contains("there is no policy file", PolicyLoader.Load([]).Problems.Single().Message);
         Assert.Contains("the policy has no apis", PolicyLoader.Load([new PolicyFile("a.yaml", "version: 1")]).Problems.Single().Message);
+        Assert.Contains("the policy has no apis", PolicyLoader.Load([new PolicyFile("a.yaml", "version: 1\napis: {}")]).Problems.Single().Message);
         Assert.Contains("two files have this name", PolicyLoader.Load([new PolicyFile("a.yaml", Api), new PolicyFile("a.yaml", Api)]).Problems.First().Message);
         Assert.Null(PolicyLoader.Load(Enumerable.Range(0, PolicyLoader.MaxFiles + 1).Select(i => new PolicyFile($"{i}.yaml", Rules)).ToArray()).Policy);
     }
