@@ -139,7 +139,7 @@ internal static class FieldBinder
         }
         catch (NotSupportedException)
         {
-            return at.Fail<MatchesPattern>("lookaround, back references and the like are not supported: patterns are matched in linear time");
+            return at.Fail<MatchesPattern>("lookaround, back references and very large repetitions are not supported: patterns are matched in linear time");
         }
     }
 
