@@ -47,6 +47,8 @@ internal static class ExplainCommand
             return run.Output.Failed(problem, ExitCodes.Usage);
         // In the quickstart everybody's tokens are at hand, and everybody may ask about themselves.
         var asker = run.Identity.IsGiven || call.Principal.Realm != run.DefaultRealm ? run.Identity : run.Identity.WithName(call.Principal.Name);
+        if (call.Groups is null && asker == run.Identity)
+            run.Output.Note("Without --groups the principal is taken to be in none, unless you ask about yourself.");
         var body = new ExplainBody(call.Method, call.Url, call.Principal.Value, call.Groups, call.Body);
         return Show(run, await run.ControlAs(asker).PostAsync("/api/v1/explain", body, ct));
     }
@@ -58,6 +60,8 @@ internal static class ExplainCommand
         var call = CallToExplain.Read(run.Host, line, policy.Realm, out var problem);
         if (call is null)
             return run.Output.Failed(problem, ExitCodes.Usage);
+        if (call.Groups is null)
+            run.Output.Note("Without --groups the principal is taken to be in none.");
         var view = ExplanationView.From(policy.Version, policy.Ask(call.ToProbe(run.Now)));
         if (run.Output.IsJson)
             run.Output.Json(view);

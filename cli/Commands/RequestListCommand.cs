@@ -75,7 +75,7 @@ internal static class RequestListCommand
         Phrases.Word(request.Status),
         Phrases.Who(request.Principal, request.Actors),
         request.Action,
-        request.Resource,
+        request.Resource.Length == 0 ? "any" : request.Resource,
         Durations.Format(now - request.RaisedAt),
         request.Status == RequestStatus.Pending ? Phrases.Left(request.ExpiresAt, now) : "-",
         Phrases.Votes(request),

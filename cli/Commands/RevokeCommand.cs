@@ -45,6 +45,8 @@ internal static class RevokeCommand
             return ExitCodes.Ok;
         }
 
+        if (ok.Body.ValueKind != JsonValueKind.Object)
+            return run.Output.Failed(new ApiAnswer.Unreadable("the control plane's answer is no revocation"));
         var ids = WireReader.List(ok.Body, "grant_ids").Select(i => i.ValueKind == JsonValueKind.String ? i.GetString() : i.GetRawText()).ToList();
         run.Output.Line(ids.Count == 0
             ? $"No active grant of {what} was found: nothing was revoked."
@@ -52,9 +54,14 @@ internal static class RevokeCommand
         run.Output.Fields(
             ("gateways acknowledged", WireReader.Shown(ok.Body, "gateways_acknowledged")),
             ("gateways condemned", WireReader.Shown(ok.Body, "gateways_condemned")),
-            ("milliseconds", WireReader.Shown(ok.Body, "milliseconds")));
+            ("milliseconds", WholeMilliseconds(ok.Body)));
         return ExitCodes.Ok;
     }
+
+    private static string? WholeMilliseconds(JsonElement body) =>
+        body.TryGetProperty("milliseconds", out var value) && value.ValueKind == JsonValueKind.Number
+            ? Math.Ceiling(value.GetDouble()).ToString("F0", System.Globalization.CultureInfo.InvariantCulture)
+            : null;
 
     private sealed record ReasonBody(string? Reason);
 }

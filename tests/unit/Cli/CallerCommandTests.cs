@@ -108,7 +108,7 @@ public sealed class CallerCommandTests
     public async Task Revoke_reports_what_the_gateways_did()
     {
         await using var server = (await WireServer.StartAsync()).On(
-            $"DELETE /api/v1/grants/{Samples.GrantId}", 200, $$"""{"grant_ids":["{{Samples.GrantId}}"],"gateways_acknowledged":2,"gateways_condemned":1,"milliseconds":5251}""");
+            $"DELETE /api/v1/grants/{Samples.GrantId}", 200, $$"""{"grant_ids":["{{Samples.GrantId}}"],"gateways_acknowledged":2,"gateways_condemned":1,"milliseconds":5250.25}""");
         using var jit = new JitRun().Against(server);
         Assert.Equal(ExitCodes.Ok, await jit.Run("revoke", Samples.GrantId, "--reason", "left the team"));
         Assert.Equal("""{"reason":"left the team"}""", Assert.Single(server.Requests).Body);
@@ -125,6 +125,17 @@ public sealed class CallerCommandTests
         using var jit = new JitRun().Against(server);
         Assert.Equal(ExitCodes.Ok, await jit.Run("revoke", "--principal", "corp:user:alice"));
         Assert.Contains("nothing was revoked", jit.Out, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("")]
+    public async Task An_answer_that_is_no_revocation_does_not_look_like_one(string body)
+    {
+        await using var server = (await WireServer.StartAsync()).On($"DELETE /api/v1/grants/{Samples.GrantId}", 200, body);
+        using var jit = new JitRun().Against(server);
+        Assert.Equal(ExitCodes.Refused, await jit.Run("revoke", Samples.GrantId));
+        Assert.Equal("", jit.Out);
     }
 
     [Theory]

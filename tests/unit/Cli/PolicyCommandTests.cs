@@ -177,6 +177,7 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.Equal(ExitCodes.Ok, await jit.Run(["explain", .. call.Split(' '), "--as", "alice", "--policy", "p.yaml"]));
         Assert.Equal(first, jit.OutLines[0]);
         Assert.Contains(expected, jit.Out, StringComparison.Ordinal);
+        Assert.Equal(!call.Contains("--groups", StringComparison.Ordinal), jit.Error.Contains("Without --groups", StringComparison.Ordinal));
     }
 
     [Fact]
