@@ -34,7 +34,9 @@ internal sealed class Gateway : IAsyncDisposable
             dll,
             ["--quickstart", "--data", Path.Combine(folder, "data"), "--policy", policy, "--port", $"{port}", "--control-port", $"{controlPort}", "--sample-port", $"{samplePort}"],
             port);
-        return new Gateway(process, folder, $"http://127.0.0.1:{controlPort}");
+        var gateway = new Gateway(process, folder, $"http://127.0.0.1:{controlPort}");
+        await gateway.ReadyAsync();
+        return gateway;
     }
 
     /// <summary>A token of the development issuer, for a person or for an agent that acts for one.</summary>
@@ -75,6 +77,22 @@ internal sealed class Gateway : IAsyncDisposable
         await Process.DisposeAsync();
         http.Dispose();
         Directory.Delete(home, recursive: true);
+    }
+
+    private async Task ReadyAsync()
+    {
+        using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        for (var i = 0; i < 200; i++)
+        {
+            // The issuer's address is known, and written down, a moment after the listeners are there.
+            using var response = await http.GetAsync($"{Process.Url}/.jit/readyz");
+            var issuer = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(home, "data", "dev-issuer.json")))!;
+            if (response.IsSuccessStatusCode && issuer["token_endpoint"] is not null)
+                return;
+            await ticks.WaitForNextTickAsync();
+        }
+
+        throw new InvalidOperationException("the gateway does not get ready");
     }
 
     private async Task<JsonNode> SendAsync(HttpMethod method, string url, string token, JsonNode? body, int? wait = null)
