@@ -57,6 +57,10 @@ internal sealed class ExecutionRegistry(GrantViews views) : IGatewayInvalidation
         {
             if (message is not OutboxMessage.ShowGrant { Grant: var grant })
                 continue;
+            // A use that leaves others changes nothing that a view is asked for: the grain counts, the view only says which
+            // grants there are. Dropping it would have every other call of the principal read it anew.
+            if (grant is { Status: GrantStatus.Active, UsesLeft: not null } && grant.UsesLeft != grant.Uses)
+                continue;
             views.Drop(grant.CallerKey);
             // A consumed grant ends with its last use, which is itself under way; expiry is the execution's own deadline.
             if (grant.Status is GrantStatus.Revoked or GrantStatus.Released)
