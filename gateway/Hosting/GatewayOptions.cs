@@ -38,8 +38,8 @@ public sealed record GatewayOptions
     /// <summary>Principals' views kept in memory. Default 100,000.</summary>
     public int MaxViews { get; init; } = 100_000;
 
-    /// <summary>Journal entries that may wait to be written; beyond that new calls get 503. Default 20,000.</summary>
-    public int JournalCapacity { get; init; } = 20_000;
+    /// <summary>Journal entries that may wait to be written; beyond that new calls wait up to a second for room, then get 503. Default 10,000.</summary>
+    public int JournalCapacity { get; init; } = 10_000;
 
     /// <summary>How long after its use was taken an execution may still start. Default 5 s.</summary>
     public TimeSpan StartWithin { get; init; } = TimeSpan.FromSeconds(5);

@@ -19,11 +19,15 @@ internal sealed partial class GatewayJournal(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastTry = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a call waits for room before it is refused.</summary>
+    private static readonly TimeSpan WaitForRoom = TimeSpan.FromSeconds(1);
+
     private readonly Lock gate = new();
     private readonly SemaphoreSlim wake = new(0, 1);
     private readonly CancellationTokenSource stop = new();
     private readonly HashSet<JournalTicket> running = [];
-    private List<(DateTimeOffset At, AuditDraft Draft)> waiting = [];
+    private readonly Queue<(DateTimeOffset At, AuditDraft Draft)> waiting = new();
+    private TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private List<AuditEntry> unwritten = [];
     private ChainHead head = ChainHead.Empty;
     private Task writing = Task.CompletedTask;
@@ -41,20 +45,48 @@ internal sealed partial class GatewayJournal(
         }
     }
 
-    /// <summary>Begins a call's entry; null where too many wait already, and then the call must be refused.</summary>
+    /// <summary>
+    /// Begins a call's entry. Where the journal is full, the call waits for the next batches, so that callers slow down to
+    /// the speed at which the store takes entries; null where that took too long or the caller left, and then the call must
+    /// not run.
+    /// </summary>
     /// <param name="about">What is known of the call: fields of its entry, whenever it is written.</param>
-    public JournalTicket? TryBegin(ImmutableArray<AuditField> about)
+    /// <param name="callerLeft">Ends the wait.</param>
+    public ValueTask<JournalTicket?> Begin(ImmutableArray<AuditField> about, CancellationToken callerLeft)
     {
         var ticket = new JournalTicket(this, time.GetUtcNow(), about);
+        return TryAdmit(ticket, out var changed) ? ValueTask.FromResult<JournalTicket?>(ticket) : BeginWithRoom(ticket, changed, callerLeft);
+    }
+
+    private async ValueTask<JournalTicket?> BeginWithRoom(JournalTicket ticket, Task changed, CancellationToken callerLeft)
+    {
+        var began = time.GetTimestamp();
+        try
+        {
+            do
+            {
+                var left = WaitForRoom - time.GetElapsedTime(began);
+                if (left <= TimeSpan.Zero)
+                    return null;
+                await changed.WaitAsync(left, time, callerLeft);
+            }
+            while (!TryAdmit(ticket, out changed));
+            return ticket;
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    private bool TryAdmit(JournalTicket ticket, out Task changed)
+    {
         lock (gate)
         {
+            changed = written.Task;
             // Room is kept for what runs: its entry must find a place when it is over.
-            if (waiting.Count + unwritten.Count + running.Count >= options.JournalCapacity)
-                return null;
-            running.Add(ticket);
+            return waiting.Count + unwritten.Count + running.Count < options.JournalCapacity && running.Add(ticket);
         }
-
-        return ticket;
     }
 
     /// <summary>Writes the first entry and records the chain in the system chain before anything else can enter it.</summary>
@@ -100,7 +132,7 @@ internal sealed partial class GatewayJournal(
         {
             if (!running.Remove(ticket) || entry is null)
                 return;
-            waiting.Add((time.GetUtcNow(), entry));
+            waiting.Enqueue((time.GetUtcNow(), entry));
             full = waiting.Count >= BatchSize;
         }
 
@@ -136,7 +168,19 @@ internal sealed partial class GatewayJournal(
                 return;
             }
 
-            await TryWriteBatch();
+            // One batch after the other while there are full ones: other writes find their turn in between.
+            while (await TryWriteBatch() && HasFullBatch)
+            {
+            }
+        }
+    }
+
+    private bool HasFullBatch
+    {
+        get
+        {
+            lock (gate)
+                return waiting.Count >= BatchSize;
         }
     }
 
@@ -158,19 +202,25 @@ internal sealed partial class GatewayJournal(
         }
 
         metrics.JournalWritten(unwritten.Count);
+        TaskCompletionSource waited;
         lock (gate)
+        {
             unwritten = [];
+            (waited, written) = (written, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        waited.SetResult();
         return true;
     }
 
     private void Chain()
     {
-        List<(DateTimeOffset At, AuditDraft Draft)> batch;
+        var batch = new List<(DateTimeOffset At, AuditDraft Draft)>(BatchSize);
         lock (gate)
         {
-            batch = waiting;
-            waiting = [];
-            batch.AddRange(running.Where(t => t.TryNote()).Select(t => (time.GetUtcNow(), t.Started)));
+            while (batch.Count < BatchSize && waiting.TryDequeue(out var next))
+                batch.Add(next);
+            batch.AddRange(running.Where(t => t.IsOlderThan(Interval, time)).Where(t => t.TryNote()).Select(t => (time.GetUtcNow(), t.Started)));
         }
 
         var sealedEntries = new List<AuditEntry>(batch.Count);

@@ -21,6 +21,9 @@ internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset start
     /// <summary>Gives the place up where nothing was written.</summary>
     public void Dispose() => journal.End(this, null);
 
+    /// <summary>Whether it has run for longer than this. What runs shorter has its one entry soon enough.</summary>
+    internal bool IsOlderThan(TimeSpan age, TimeProvider time) => time.GetUtcNow() - startedAt >= age;
+
     /// <summary>True the first time.</summary>
     internal bool TryNote() => !noted && (noted = true);
 

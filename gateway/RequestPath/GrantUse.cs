@@ -110,7 +110,8 @@ internal sealed class GrantUse(
     private async Task<bool> RunMany(BoundCall bound, PolicyDecision.Approve rule, Grant grant, GrantsSnapshot snapshot)
     {
         var call = bound.Call;
-        using var ticket = journal.TryBegin([.. call.About(rule), new AuditField("request", grant.RequestId), new AuditField("grant", grant.Id)]);
+        using var ticket = await journal.Begin(
+            [.. call.About(rule), new AuditField("request", grant.RequestId), new AuditField("grant", grant.Id)], call.Context.RequestAborted);
         if (ticket is null)
         {
             await Answers.Refuse(call.Context, RequestPipeline.JournalFull, call.Api);

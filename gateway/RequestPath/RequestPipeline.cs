@@ -122,7 +122,7 @@ internal sealed class RequestPipeline(
             return;
         }
 
-        using var ticket = journal.TryBegin(call.About(decision));
+        using var ticket = await journal.Begin(call.About(decision), call.Context.RequestAborted);
         if (ticket is null)
             await Answers.Refuse(call.Context, JournalFull, call.Api);
         else if (decision is PolicyDecision.Allow)
@@ -138,7 +138,7 @@ internal sealed class RequestPipeline(
     {
         var decision = new PolicyDecision.Deny(Rule: null);
         metrics.Request("deny", outline.Api?.Name ?? "");
-        using var ticket = journal.TryBegin(Call.AuditFieldsOf(caller, policy.Version, outline.Api?.Name, request.Method, null, null, null));
+        using var ticket = await journal.Begin(Call.AuditFieldsOf(caller, policy.Version, outline.Api?.Name, request.Method, null, null, null), context.RequestAborted);
         if (ticket is null)
         {
             await Answers.Refuse(context, JournalFull, outline.Api);

@@ -37,6 +37,8 @@ internal sealed class Db : IDisposable
                 if (db.One("PRAGMA journal_mode = WAL", r => r.GetString(0)) != "wal")
                     throw new StoreOpenException($"The database {path} cannot keep a write-ahead log; put it on a local file system.");
                 db.Execute("PRAGMA synchronous = FULL");
+                // 32 MB of log between checkpoints: a page that is written over and over goes into the file once.
+                db.Execute("PRAGMA wal_autocheckpoint = 8000");
                 db.Execute("PRAGMA journal_size_limit = 67108864");
             }
             else
