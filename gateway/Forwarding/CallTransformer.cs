@@ -1,7 +1,8 @@
+using System.Net.Http.Headers;
 using JitGrains.Gateway.RequestPath;
+using JitGrains.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
-using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace JitGrains.Gateway.Forwarding;
@@ -17,18 +18,9 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
     public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
         await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-        var headers = proxyRequest.Headers;
-        headers.Host = null;
-        foreach (var (name, _) in headers.NonValidated)
-        {
-            if (OwnHeaders.IsOurs(name) || OwnHeaders.IsForwarding(name))
-                headers.Remove(name);
-        }
-
-        if (!call.Api.ForwardAuthorization)
-            headers.Remove(HeaderNames.Authorization);
+        KeepForwarded(proxyRequest.Headers);
         if (call.Gate.Once)
-            headers.ExpectContinue = null;
+            proxyRequest.Headers.ExpectContinue = null;
         SetForwarding(httpContext, proxyRequest);
         proxyRequest.RequestUri = new Uri(destinationPrefix.TrimEnd('/') + call.Request.RawTarget, Verbatim);
         proxyRequest.Options.Set(ExecutionGate.Key, call.Gate);
@@ -56,6 +48,30 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
             Strip(trailers);
     }
 
+    /// <summary>Leaves what the payload binding covers, which is what <see cref="ForwardedHeaders"/> says; TE and the length are the stack's.</summary>
+    private void KeepForwarded(HttpRequestHeaders headers)
+    {
+        headers.Host = null;
+        foreach (var (name, value) in call.Request.Headers)
+        {
+            if (name == "prefer")
+                KeepTheirs(headers, value);
+            else if (name is not ("te" or "content-length") && !ForwardedHeaders.IsForwarded(name, call.Api.ForwardAuthorization))
+                headers.Remove(name);
+        }
+    }
+
+    private static void KeepTheirs(HttpRequestHeaders headers, string preference)
+    {
+        var rest = Preferences.WithoutOurs(preference);
+        if (rest == preference)
+            return;
+        var lines = headers.NonValidated["prefer"].Select(l => l == preference ? rest : l).OfType<string>().ToArray();
+        headers.Remove("prefer");
+        if (lines.Length > 0)
+            headers.TryAddWithoutValidation("prefer", lines);
+    }
+
     private void SetForwarding(HttpContext context, HttpRequestMessage request)
     {
         request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", call.Request.Scheme);
@@ -69,7 +85,7 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         List<string>? ours = null;
         foreach (KeyValuePair<string, StringValues> header in headers)
         {
-            if (OwnHeaders.IsOurs(header.Key))
+            if (!ForwardedHeaders.IsReturned(header.Key))
                 (ours ??= []).Add(header.Key);
         }
 

@@ -11,6 +11,9 @@ internal static class ForwardingServices
     {
         services.AddReverseProxy().LoadFromMemory([], []);
         services.Replace(ServiceDescriptor.Singleton<IForwarderHttpClientFactory, UpstreamClients>());
+        // YARP's session affinity, which is not used, would have keys made in the home folder at the start.
+        foreach (var keys in services.Where(s => s.ImplementationType?.Name == "DataProtectionHostedService").ToArray())
+            services.Remove(keys);
         services.AddSingleton<UpstreamClusters>();
         services.AddSingleton<UpstreamForwarder>();
         return services;

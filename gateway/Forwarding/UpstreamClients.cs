@@ -5,7 +5,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace JitGrains.Gateway.Forwarding;
 
 /// <summary>Makes the client of each cluster: nothing is followed, decompressed, remembered or taken from the environment.</summary>
-internal sealed class UpstreamClients : IForwarderHttpClientFactory
+internal class UpstreamClients : IForwarderHttpClientFactory
 {
     /// <summary>Below the keep-alive of any server in use, so that a counted execution does not meet a connection that is just being closed.</summary>
     private static readonly TimeSpan CountedIdleTimeout = TimeSpan.FromSeconds(2);
@@ -19,7 +19,8 @@ internal sealed class UpstreamClients : IForwarderHttpClientFactory
         return new HttpMessageInvoker(new UpstreamHandler(NewHandler(), counted), disposeHandler: true);
     }
 
-    private static SocketsHttpHandler NewHandler() => new()
+    /// <summary>Each client has two, one of them for counted executions.</summary>
+    protected virtual SocketsHttpHandler NewHandler() => new()
     {
         UseProxy = false,
         UseCookies = false,

@@ -27,7 +27,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
             return near is null or { Definition.StrictDialect: true } ? new ActionMatch.NoApi(!hostKnown) : new ActionMatch.Confusable(near.Definition, Loose);
         }
 
-        var candidates = Candidates(api, request.Method, exact, loose: false);
+        var candidates = Candidates(api, MethodOf(request), exact, loose: false);
         var resolved = Resolve(candidates, request, body, api.Definition.StrictDialect);
         if (HasStrayEncoding(request, resolved.Action ?? candidates.FirstOrDefault()))
             return new ActionMatch.Confusable(api.Definition, Encoded);
@@ -47,7 +47,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
         var api = FindApi(request, exact, loose: false, out _);
         if (api is null)
             return new MatchOutline(null, NeedsBody: false, BodyLimit: 0);
-        var candidates = Candidates(api, request.Method, exact, loose: false).Concat(Candidates(api, request.Method, request.LooseSegments, loose: true)).ToArray();
+        var candidates = Candidates(api, MethodOf(request), exact, loose: false).Concat(Candidates(api, MethodOf(request), request.LooseSegments, loose: true)).ToArray();
         return new MatchOutline(api.Definition, candidates.Any(c => c.Definition.NeedsBody), candidates.Select(c => c.Definition.BodyLimit).DefaultIfEmpty(0).Max());
     }
 
@@ -156,7 +156,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
             return false;
         if (FindApi(request, loose, loose: true, out _) != api)
             return true;
-        var others = Candidates(api, request.Method, loose, loose: true);
+        var others = Candidates(api, MethodOf(request), loose, loose: true);
         if (others.SequenceEqual(candidates))
             return false;
         var other = Resolve(others, request, body, strict: false);
@@ -204,4 +204,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
 
         return captures;
     }
+
+    /// <summary>A WebSocket is asked for by GET, and over HTTP/2 by CONNECT (RFC 8441): one thing, and for policy a GET.</summary>
+    private static string MethodOf(CanonicalRequest request) => request is { IsWebSocket: true, Method: "CONNECT" } ? "GET" : request.Method;
 }

@@ -20,6 +20,8 @@ internal sealed class GatewayFixture : IAsyncDisposable
     private readonly WebApplication web;
     private readonly HttpClient client = new(new SocketsHttpHandler { MaxConnectionsPerServer = 512 }) { Timeout = TimeSpan.FromMinutes(2) };
 
+    private bool keep;
+
     private GatewayFixture(WebApplication web, string folder, ManualTime? time)
     {
         this.web = web;
@@ -44,7 +46,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
 
     /// <summary>Starts it. The policy names its upstream <c>$UPSTREAM</c>.</summary>
     public static async Task<GatewayFixture> Start(
-        Uri? upstream = null, string? policy = null, ManualTime? time = null, string? folder = null, Action<IServiceCollection>? configure = null, params string[] args)
+        Uri? upstream = null, string? policy = null, ManualTime? time = null, string? folder = null, Action<IServiceCollection>? configure = null, bool keep = false, params string[] args)
     {
         folder ??= Directory.CreateTempSubdirectory("jitgrains-test-").FullName;
         var policyFile = Path.Combine(folder, "policy.yaml");
@@ -55,13 +57,16 @@ internal sealed class GatewayFixture : IAsyncDisposable
             ["--quickstart", "--data", Path.Combine(folder, "data"), "--policy", policyFile, "--port", "0", "--control-port", "0", "--sample-port", "0", "--http2-port", "0", .. args],
             builder =>
             {
-                builder.Logging.ClearProviders();
+                if (Environment.GetEnvironmentVariable("JITGRAINS_TEST_LOG") is null)
+                    builder.Logging.ClearProviders();
+                else
+                    builder.Logging.SetMinimumLevel(LogLevel.Debug);
                 if (time is not null)
                     builder.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(time));
                 configure?.Invoke(builder.Services);
             });
         await GatewayHost.StartAsync(app);
-        return new GatewayFixture(app, folder, time);
+        return new GatewayFixture(app, folder, time) { keep = keep };
     }
 
     /// <summary>Begins a graceful stop; awaiting it awaits its end.</summary>
@@ -141,7 +146,8 @@ internal sealed class GatewayFixture : IAsyncDisposable
         client.Dispose();
         await web.StopAsync();
         await web.DisposeAsync();
-        Directory.Delete(Folder, recursive: true);
+        if (!keep)
+            Directory.Delete(Folder, recursive: true);
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -20,17 +21,23 @@ internal sealed class OrdersUpstream : IAsyncDisposable
 
     public IReadOnlyCollection<SeenCall> Seen => seen;
 
-    public static async Task<OrdersUpstream> Start(RequestDelegate? answer = null, HttpProtocols protocols = HttpProtocols.Http1)
+    public static async Task<OrdersUpstream> Start(RequestDelegate? answer = null, X509Certificate2? certificate = null)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k =>
         {
             k.Limits.MaxRequestBodySize = null;
-            k.Listen(IPAddress.Loopback, 0, l => l.Protocols = protocols);
+            k.Listen(IPAddress.Loopback, 0, l =>
+            {
+                l.Protocols = certificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+                if (certificate is not null)
+                    l.UseHttps(certificate);
+            });
         });
         var app = builder.Build();
         var upstream = new OrdersUpstream(app);
+        app.UseWebSockets();
         app.Run(async context =>
         {
             var headers = context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase);

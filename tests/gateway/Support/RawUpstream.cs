@@ -18,6 +18,7 @@ internal sealed class RawUpstream : IAsyncDisposable
     private readonly Func<string, NetworkStream, Task<bool>> respond;
     private readonly ConcurrentQueue<string> heads = new();
     private readonly Task accepting;
+    private int disposed;
 
     /// <param name="respond">Gets each request head and the connection; returns whether to keep the connection.</param>
     public RawUpstream(Func<string, NetworkStream, Task<bool>> respond)
@@ -39,6 +40,8 @@ internal sealed class RawUpstream : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+            return;
         await stop.CancelAsync();
         await accepting;
         listener.Dispose();
