@@ -18,8 +18,11 @@ public static class GatewayHost
     public const string Section = "JitGrains";
 
     /// <summary>Runs until stopped; the process' exit code. What keeps it from starting is told in plain lines, without a stack trace.</summary>
-    public static async Task<int> RunAsync(string[] args)
+    /// <param name="args">The command line.</param>
+    /// <param name="errors">Where those lines go; standard error where none is given.</param>
+    public static async Task<int> RunAsync(string[] args, TextWriter? errors = null)
     {
+        errors ??= Console.Error;
         if (args is ["--help" or "-h" or "-?"])
         {
             await Console.Out.WriteLineAsync(CommandLine.Help);
@@ -37,7 +40,7 @@ public static class GatewayHost
         catch (Exception e) when (ProblemsOf(e, app) is { } problems)
         {
             foreach (var problem in problems)
-                await Console.Error.WriteLineAsync(problem);
+                await errors.WriteLineAsync(problem);
             return 1;
         }
         finally

@@ -6,7 +6,7 @@ namespace JitGrains.GatewayTests.Support;
 /// <summary>Sends bytes as they are, which no HTTP client would.</summary>
 internal static class RawClient
 {
-    /// <summary>Sends a request and reads until the other side closes, or nothing more comes within the limit.</summary>
+    /// <summary>Sends a request and reads its answer, whether or not the other side closes.</summary>
     public static async Task<string> Send(Uri server, string request)
     {
         using var client = new TcpClient();
@@ -14,16 +14,27 @@ internal static class RawClient
         await using var stream = client.GetStream();
         await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        var answer = new MemoryStream();
+        var answer = new StringBuilder();
+        var buffer = new byte[4096];
         try
         {
-            await stream.CopyToAsync(answer, limit.Token);
+            while (!IsWhole(answer.ToString()) && await stream.ReadAsync(buffer, limit.Token) is > 0 and var read)
+                answer.Append(Encoding.Latin1.GetString(buffer, 0, read));
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             // What came until then is the answer.
         }
 
-        return Encoding.Latin1.GetString(answer.ToArray());
+        return answer.ToString();
+    }
+
+    private static bool IsWhole(string answer)
+    {
+        var end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+        if (end < 0)
+            return false;
+        var length = answer[..end].Split("\r\n").FirstOrDefault(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase));
+        return length is null ? answer.EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal) : answer.Length - end - 4 >= int.Parse(length.AsSpan(15).Trim());
     }
 }
