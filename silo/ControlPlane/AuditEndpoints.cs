@@ -19,7 +19,7 @@ namespace JitGrains.Silo.ControlPlane;
 /// <param name="Personal">The values behind the digests, as far as they are still held.</param>
 /// <param name="Hash">The entry's hash.</param>
 public sealed record AuditEntryView(
-    string Source, long Sequence, DateTimeOffset At, string Type, ImmutableDictionary<string, JsonElement> Data, ImmutableDictionary<string, string> Personal, string Hash);
+    string Source, long Sequence, DateTimeOffset At, string Type, ImmutableSortedDictionary<string, JsonElement> Data, ImmutableDictionary<string, string> Personal, string Hash);
 
 /// <summary>What <c>audit/verify</c> answers.</summary>
 /// <param name="Chains">Every chain read and how far it is good.</param>
@@ -95,7 +95,7 @@ internal static class AuditEndpoints
             entry.Sequence,
             root.GetProperty("at").GetDateTimeOffset(),
             root.GetProperty("type").GetString()!,
-            root.GetProperty("data").EnumerateObject().ToImmutableDictionary(p => p.Name, p => p.Value.Clone(), StringComparer.Ordinal),
+            root.GetProperty("data").EnumerateObject().ToImmutableSortedDictionary(p => p.Name, p => p.Value.Clone(), StringComparer.Ordinal),
             ImmutableDictionary<string, string>.Empty,
             entry.Hash);
     }
