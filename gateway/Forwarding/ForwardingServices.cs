@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -11,7 +12,8 @@ internal static class ForwardingServices
     {
         services.AddReverseProxy().LoadFromMemory([], []);
         services.Replace(ServiceDescriptor.Singleton<IForwarderHttpClientFactory, UpstreamClients>());
-        // YARP's session affinity, which is not used, would have keys made in the home folder at the start.
+        // YARP's session affinity, which is not used, would have a folder for keys made in the home folder.
+        services.Replace(ServiceDescriptor.Singleton<IDataProtectionProvider, EphemeralDataProtectionProvider>());
         foreach (var keys in services.Where(s => s.ImplementationType?.Name == "DataProtectionHostedService").ToArray())
             services.Remove(keys);
         services.AddSingleton<UpstreamClusters>();

@@ -38,6 +38,8 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
 
         var began = time.GetTimestamp();
         metrics.HoldBegan();
+        using var activity = GatewayMetrics.Activities.StartActivity("hold");
+        activity?.SetTag("jitgrains.request", requestId);
         var ended = "decided";
         try
         {

@@ -86,7 +86,9 @@ internal sealed class RequestPipeline(
         BufferedBody? body = null;
         try
         {
-            if (outline.NeedsBody && (body = await BufferedBody.Read(context, outline.BodyLimit)) is null)
+            // An API that only observes refuses no body for its length: it is decided as one that cannot be read.
+            var isReadable = outline.Api?.Mode != ApiMode.Observe || context.Request.ContentLength <= outline.BodyLimit;
+            if (outline.NeedsBody && isReadable && (body = await BufferedBody.Read(context, outline.BodyLimit)) is null)
             {
                 await Answers.Refuse(context, Problems.PayloadTooLarge(outline.BodyLimit), outline.Api);
                 return;
