@@ -56,7 +56,7 @@ internal static class Tasks
 
     /// <summary>Where a request is found.</summary>
     public static TaskLinks LinksOf(string requestId, Uri? publicUrl) =>
-        new(PathOf(requestId), publicUrl is null ? null : $"{publicUrl.AbsoluteUri.TrimEnd('/')}/requests/{requestId}");
+        new(PathOf(requestId), publicUrl is null ? null : $"{publicUrl.AbsoluteUri.TrimEnd('/')}/api/v1/requests/{requestId}");
 
     /// <summary>Not decided yet: the way to re-join.</summary>
     public static Problem ApprovalRequired(TaskView task) =>
