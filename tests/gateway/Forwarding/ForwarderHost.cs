@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace JitGrains.GatewayTests.Forwarding;
 
@@ -22,12 +23,14 @@ internal sealed class ForwarderHost : IAsyncDisposable
 
     public List<ForwardResult> Results { get; } = [];
 
-    public static async Task<ForwarderHost> Start(ApiDefinition api, Func<ExecutionGate> gate, CancellationToken stop = default)
+    public static async Task<ForwarderHost> Start(ApiDefinition api, Func<ExecutionGate> gate, IForwarderHttpClientFactory? clients = null, CancellationToken stop = default)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.Listen(System.Net.IPAddress.Loopback, 0));
         builder.Services.AddForwarding();
+        if (clients is not null)
+            builder.Services.AddSingleton(clients);
         var app = builder.Build();
         app.Services.GetRequiredService<UpstreamClusters>().Apply([api]);
         app.MapReverseProxy();

@@ -57,6 +57,28 @@ public sealed class ResendTests
         Assert.True(upstream.Heads.Count(h => h.Contains("/again", StringComparison.Ordinal)) > 1);
     }
 
+    /// <summary>Over HTTP/2 a refused stream invites the stack to send the request again; the control is the uncounted call.</summary>
+    [Theory]
+    [InlineData("GET", true)]
+    [InlineData("DELETE", true)]
+    [InlineData("POST", true)]
+    [InlineData("GET", false)]
+    public async Task A_counted_call_over_http2_is_sent_once(string method, bool counted)
+    {
+        using var certificate = TestCertificate.Make();
+        await using var upstream = new RefusingHttp2Upstream(certificate);
+        await using var host = await ForwarderHost.Start(
+            ForwarderHost.Api(upstream.Address), () => new ExecutionGate(once: counted, mayStart: null), clients: new TrustingClients(certificate));
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/once");
+        if (method == "POST")
+            request.Content = new StringContent("{}");
+
+        using var response = await host.Client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
+        Assert.True(counted ? upstream.Heads == 1 : upstream.Heads > 1, $"{upstream.Heads} heads");
+    }
+
     [Fact]
     public async Task Nothing_is_sent_where_the_last_check_says_no()
     {
