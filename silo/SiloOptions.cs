@@ -80,7 +80,8 @@ public sealed record SiloOptions
         }
         catch (InvalidOperationException e)
         {
-            problems.Add($"{name}: {e.Message}");
+            // The outer message only says that there is an inner one.
+            problems.Add($"{name}: {(e.InnerException ?? e).Message}");
             return null;
         }
     }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using JitGrains.Silo.Identity;
 
 namespace JitGrains.Silo.Notifications;
@@ -6,6 +5,12 @@ namespace JitGrains.Silo.Notifications;
 /// <summary>One webhook, by the Standard Webhooks specification.</summary>
 public sealed record WebhookOptions
 {
+    private static readonly TimeSpan[] DefaultWaits =
+    [
+        TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30), TimeSpan.FromHours(2), TimeSpan.FromHours(5),
+        TimeSpan.FromHours(10), TimeSpan.FromHours(14), TimeSpan.FromHours(20), TimeSpan.FromHours(24),
+    ];
+
     /// <summary>Where it goes: https, http on loopback only.</summary>
     public string Url { get; init; } = "";
 
@@ -19,14 +24,12 @@ public sealed record WebhookOptions
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The waits after each failed attempt, after the last of which it is given up. The default is the specification's:
-    /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+    /// The waits after each failed attempt, after the last of which it is given up. Default where none is listed, as the
+    /// specification has it: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
     /// </summary>
-    public ImmutableArray<TimeSpan> Retries { get; init; } =
-    [
-        TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30), TimeSpan.FromHours(2), TimeSpan.FromHours(5),
-        TimeSpan.FromHours(10), TimeSpan.FromHours(14), TimeSpan.FromHours(20), TimeSpan.FromHours(24),
-    ];
+    public IList<TimeSpan> Retries { get; init; } = [];
+
+    internal IList<TimeSpan> Waits => Retries.Count == 0 ? DefaultWaits : Retries;
 
     internal IEnumerable<string> Problems()
     {
@@ -36,7 +39,7 @@ public sealed record WebhookOptions
             yield return "Webhook: name either SecretFile or SecretVariable.";
         if (Timeout <= TimeSpan.Zero || Timeout > TimeSpan.FromMinutes(1))
             yield return "Webhook:Timeout is more than zero and at most a minute.";
-        if (Retries.IsDefault || Retries.Any(r => r <= TimeSpan.Zero))
+        if (Retries.Any(r => r <= TimeSpan.Zero))
             yield return "Webhook:Retries are times of more than zero.";
     }
 

@@ -99,7 +99,7 @@ internal sealed partial class WebhookSender(
             await queue.CompleteAsync(delivery.Id, stopping);
             metrics.Webhook("delivered");
         }
-        else if (status == HttpStatusCode.Gone || delivery.Attempts >= webhook.Retries.Length)
+        else if (status == HttpStatusCode.Gone || delivery.Attempts >= webhook.Waits.Count)
         {
             await queue.GiveUpAsync(delivery.Id, stopping);
             metrics.Webhook("given_up");
@@ -107,7 +107,7 @@ internal sealed partial class WebhookSender(
         }
         else
         {
-            var wait = webhook.Retries[delivery.Attempts];
+            var wait = webhook.Waits[delivery.Attempts];
             await queue.RetryAsync(delivery.Id, time.GetUtcNow() + wait, stopping);
             metrics.Webhook("failed");
             LogFailed(logger, delivery.Id, (int?)status, wait);

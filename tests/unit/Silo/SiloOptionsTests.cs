@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using JitGrains.Silo;
+using JitGrains.Silo.Notifications;
 using JitGrains.Silo.Secrets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -33,12 +34,15 @@ public sealed class SiloOptionsTests
             ("Policy", "/etc/jitgrains/policy"),
             ("Webhook:Url", "https://hooks.example.com/jit"),
             ("Webhook:SecretVariable", "JIT_WEBHOOK_SECRET"),
+            ("Webhook:Retries:0", "00:00:01"),
+            ("Webhook:Retries:1", "00:01:00"),
             ("OtlpEndpoint", "http://127.0.0.1:4317"));
         Assert.Empty(problems);
         Assert.Empty(options.Problems());
         Assert.Equal(["RS256"], options.Issuers.Single().Algorithms);
         Assert.Equal(TimeSpan.FromSeconds(10), options.Issuers.Single().ClockSkew);
-        Assert.Equal(9, options.Webhook!.Retries.Length);
+        Assert.Equal([TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1)], options.Webhook!.Retries);
+        Assert.Equal(9, new WebhookOptions().Waits.Count);
         Assert.Equal("corp:operators", options.Operators.Single());
         Assert.NotNull(options.OtlpEndpoint);
     }
