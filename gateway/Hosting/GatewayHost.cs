@@ -80,11 +80,13 @@ public static class GatewayHost
         builder.Services.AddGateway(options, silo.PublicUrl);
         builder.Services.AddSingleton<GatewayPipeline>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = options.StopWithin);
-        builder.Logging.AddSimpleConsole(o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "HH:mm:ss ", true));
+        var started = false;
+        HostLogging.Configure(builder.Logging, () => started);
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, listeners, options));
         configure?.Invoke(builder);
 
         var app = builder.Build();
+        app.Lifetime.ApplicationStarted.Register(() => started = true);
         Map(app, options);
         return app;
     }
@@ -152,6 +154,7 @@ public static class GatewayHost
     private static IReadOnlyList<string>? ProblemsOf(Exception failure, WebApplication? app) => failure switch
     {
         StartupException e => e.Problems,
+        StoreOpenException e => [e.Message],
         OptionsValidationException e => [.. e.Failures],
         _ when app?.Services.GetRequiredService<Listeners>().DescribeTakenPort(failure) is { } taken => [taken],
         _ => null,
