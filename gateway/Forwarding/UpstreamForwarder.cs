@@ -1,6 +1,7 @@
 using System.Net;
 using JitGrains.Policy;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Yarp.ReverseProxy;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.LoadBalancing;
@@ -28,6 +29,9 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, IProxyStateLoo
         if (destination is null)
             return new ForwardResult(null, ForwardErrors.UpstreamUnreachable, 0, 0);
 
+        // Callers may pause while they send, as streams do: how long all may be silent is the API's to say, not the server's.
+        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
         var bytes = BodyBytes.Count(context);
         var transformer = new CallTransformer(call);
         var error = await forwarder.SendAsync(context, destination.Model.Config.Address, cluster.Model.HttpClient, ConfigFor(call, context), transformer, stop);
@@ -38,6 +42,8 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, IProxyStateLoo
     private static ForwarderRequestConfig ConfigFor(ForwardedCall call, HttpContext context)
     {
         var config = new ForwarderRequestConfig { ActivityTimeout = call.Api.UpstreamTimeout };
+        if (call.Api.UpstreamHttp2)
+            return config with { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         // A WebSocket is asked for once, by HTTP/1.1; YARP would try HTTP/2 first and then send it again.
         return call.Request.IsWebSocket || context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true
             ? config with { Version = HttpVersion.Version11 }

@@ -46,6 +46,9 @@ public sealed record ApiDefinition
     /// <summary>How long the upstream may stay silent before a call is given up (504).</summary>
     public TimeSpan UpstreamTimeout { get; init; } = TimeSpan.FromSeconds(100);
 
+    /// <summary>Whether the upstreams are spoken to in HTTP/2 at once (prior knowledge, RFC 9113 section 3.3), never in HTTP/1.1.</summary>
+    public bool UpstreamHttp2 { get; init; }
+
     /// <summary>The actions, in file order.</summary>
     public ImmutableArray<ActionDefinition> Actions { get; init; } = [];
 }

@@ -75,7 +75,8 @@ internal static partial class ActionBinder
         var text = at.Text(20);
         if (text is null)
             return null;
-        if (text is "CONNECT" or "TRACE")
+        // CONNECT gets as far as policy only as a WebSocket over HTTP/2 (RFC 8441).
+        if (text is "TRACE")
             return at.Fail<string>($"{text} is always refused");
         return MethodName().IsMatch(text) ? text : at.Fail<string>($"'{Shown.Text(text)}' is no method; methods are written as sent, in upper case");
     }

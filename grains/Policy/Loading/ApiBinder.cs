@@ -27,6 +27,7 @@ internal static class ApiBinder
             Mode = keys["mode"]?.Word("enforce", "observe") == "observe" ? ApiMode.Observe : ApiMode.Enforce,
             ForwardAuthorization = keys["forward_authorization"]?.Boolean() ?? false,
             UpstreamTimeout = keys["upstream_timeout"]?.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)) ?? TimeSpan.FromSeconds(100),
+            UpstreamHttp2 = keys["upstream_http2"]?.Boolean() ?? false,
             Cors = keys["cors"] is { } c ? Cors(c) : null,
             Actions = [.. actions.Select(x => x.Definition)],
         };

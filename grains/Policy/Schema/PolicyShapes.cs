@@ -31,7 +31,7 @@ internal static class PolicyShapes
         new("max_age", Duration, "How long a preflight's answer may be cached. Default 10m."));
 
     public static readonly Shape Action = new("action", "A named operation of an API.",
-        new("methods", new ListType(new TextType("^[A-Z][A-Z-]{0,19}$"), NotEmpty: true), "Methods, upper case. HEAD is a method of its own.", Required: true),
+        new("methods", new ListType(new TextType("^[A-Z][A-Z-]{0,19}$"), NotEmpty: true), "Methods, upper case. HEAD is a method of its own; CONNECT means a WebSocket over HTTP/2 (RFC 8441).", Required: true),
         new("path", Text, "The whole path from the root, with {name} for one segment and {name*} at the end for all that is left.", Required: true),
         new("when", new ShapeType(ConditionShapes.Identity), "Conditions that belong to what makes a call this action."),
         new("access", Name, "Access class (read, write, execute...) that rules can select by."),
@@ -53,6 +53,7 @@ internal static class PolicyShapes
         new("dialect", Word("loose", "strict"), "strict: the upstream reads paths and names exactly as they are, so sloppier readings need no refusal. Default loose."),
         new("forward_authorization", Flag, "Whether the caller's Authorization header goes upstream. Default false."),
         new("upstream_timeout", Duration, "How long the upstream may stay silent. Default 100s."),
+        new("upstream_http2", Flag, "Whether the upstreams speak HTTP/2 without negotiating it, as gRPC servers without TLS do. Over https the version is negotiated anyway. Default false."),
         new("cors", new ShapeType(Cors), "Browsers of other origins that may call. Default none."),
         new("actions", new MapType(new ShapeType(Action), NamePattern), "Actions by name; names are unique over all APIs.", Required: true));
 

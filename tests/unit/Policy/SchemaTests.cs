@@ -94,7 +94,7 @@ public class SchemaTests
           "version": 1, "realm": "dev", "groups": {"managers": {"members": ["user:bob", "user:carol"]}, "all": {}},
           "apis": {"a": {
             "upstreams": ["http://127.0.0.1:1"], "host": "a.example.com", "prefix": "/a", "mode": "observe", "dialect": "loose",
-            "forward_authorization": true, "upstream_timeout": "10s",
+            "forward_authorization": true, "upstream_timeout": "10s", "upstream_http2": true,
             "cors": {"origins": ["https://app.example.com"], "allowed_headers": ["x-a"], "exposed_headers": ["x-b"], "allow_credentials": true, "max_age": "1m"},
             "actions": {
               "a.pay": {
