@@ -18,6 +18,7 @@ internal sealed class Execution : IDisposable
     private readonly Lock gate = new();
     private Action<Execution>? finished;
     private ITimer? timer;
+    private DateTimeOffset endsAt = DateTimeOffset.MaxValue;
     private int state;
     private bool disposed;
 
@@ -46,14 +47,18 @@ internal sealed class Execution : IDisposable
     /// <summary>From pending to running; false where it is dead.</summary>
     public bool TryStart() => Interlocked.CompareExchange(ref state, Running, Pending) == Pending;
 
-    /// <summary>Ends it at this time if it still runs then.</summary>
+    /// <summary>Ends it at this time if it still runs then; of several such times, at the earliest.</summary>
     public void EndAt(DateTimeOffset deadline, string because, TimeProvider time)
     {
         var left = deadline - time.GetUtcNow();
         if (left <= TimeSpan.Zero)
             End(because);
-        else if (left < LongestTimer)
+        else if (left < LongestTimer && deadline < endsAt)
+        {
+            timer?.Dispose();
+            endsAt = deadline;
             timer = time.CreateTimer(_ => End(because), null, left, Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>It must end: its grant is gone, or its time is over.</summary>
