@@ -3,15 +3,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace JitGrains.Gateway.Forwarding;
 
 /// <summary>Counts what passes of a call's bodies, an upgraded connection's bytes included.</summary>
-internal sealed class BodyBytes : IHttpUpgradeFeature
+internal sealed class BodyBytes : IHttpUpgradeFeature, IHttpExtendedConnectFeature
 {
     private readonly CountingStream request;
     private readonly CountingStream response;
     private readonly IHttpUpgradeFeature? upgrade;
+    private readonly IHttpExtendedConnectFeature? connect;
     private CountingStream? upgraded;
 
-    private BodyBytes(CountingStream request, CountingStream response, IHttpUpgradeFeature? upgrade) =>
-        (this.request, this.response, this.upgrade) = (request, response, upgrade);
+    private BodyBytes(CountingStream request, CountingStream response, IHttpUpgradeFeature? upgrade, IHttpExtendedConnectFeature? connect) =>
+        (this.request, this.response, this.upgrade, this.connect) = (request, response, upgrade, connect);
 
     /// <summary>Bytes from the caller.</summary>
     public long Request => request.BytesRead + (upgraded?.BytesRead ?? 0);
@@ -21,15 +22,27 @@ internal sealed class BodyBytes : IHttpUpgradeFeature
 
     public bool IsUpgradableRequest => upgrade?.IsUpgradableRequest ?? false;
 
+    public bool IsExtendedConnect => connect?.IsExtendedConnect ?? false;
+
+    public string? Protocol => connect?.Protocol;
+
     public static BodyBytes Count(HttpContext context)
     {
-        var bytes = new BodyBytes(new CountingStream(context.Request.Body), new CountingStream(context.Response.Body), context.Features.Get<IHttpUpgradeFeature>());
+        var bytes = new BodyBytes(
+            new CountingStream(context.Request.Body),
+            new CountingStream(context.Response.Body),
+            context.Features.Get<IHttpUpgradeFeature>(),
+            context.Features.Get<IHttpExtendedConnectFeature>());
         context.Request.Body = bytes.request;
         context.Response.Body = bytes.response;
         if (bytes.IsUpgradableRequest)
             context.Features.Set<IHttpUpgradeFeature>(bytes);
+        if (bytes.IsExtendedConnect)
+            context.Features.Set<IHttpExtendedConnectFeature>(bytes);
         return bytes;
     }
 
     public async Task<Stream> UpgradeAsync() => upgraded = CountingStream.Over(await upgrade!.UpgradeAsync());
+
+    public async ValueTask<Stream> AcceptAsync() => upgraded = CountingStream.Over(await connect!.AcceptAsync());
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Http;
@@ -28,6 +29,8 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
 
     public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
+        if (proxyResponse?.StatusCode == HttpStatusCode.SwitchingProtocols && !call.Request.IsWebSocket)
+            throw new InvalidDataException("The upstream switched protocols, which nobody asked for.");
         var copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         if (proxyResponse is null)
             return copy;

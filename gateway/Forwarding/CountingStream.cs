@@ -1,12 +1,15 @@
 namespace JitGrains.Gateway.Forwarding;
 
 /// <summary>Counts body bytes that pass, for the outcome. Only the asynchronous calls that the forwarder makes are offered.</summary>
-internal sealed class CountingStream(Stream inner) : Stream
+internal sealed class CountingStream(Stream inner, bool flush = false) : Stream
 {
     private long read;
     private long written;
 
     public static CountingStream Over(Stream inner) => new(inner);
+
+    /// <summary>One that flushes after each write.</summary>
+    public static CountingStream Flushing(Stream inner) => new(inner, flush: true);
 
     public long BytesRead => Volatile.Read(ref read);
 
@@ -32,7 +35,13 @@ internal sealed class CountingStream(Stream inner) : Stream
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         written += buffer.Length;
-        return inner.WriteAsync(buffer, cancellationToken);
+        return flush ? WriteAndFlush(buffer, cancellationToken) : inner.WriteAsync(buffer, cancellationToken);
+    }
+
+    private async ValueTask WriteAndFlush(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        await inner.WriteAsync(buffer, cancellationToken);
+        await inner.FlushAsync(cancellationToken);
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

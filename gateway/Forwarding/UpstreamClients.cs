@@ -47,8 +47,12 @@ internal class UpstreamClients : IForwarderHttpClientFactory
         private readonly HttpMessageInvoker plain = new(plain, disposeHandler: true);
         private readonly HttpMessageInvoker counted = new(counted, disposeHandler: true);
 
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            (request.Options.TryGetValue(ExecutionGate.Key, out var gate) && gate.Once ? counted : plain).SendAsync(request, cancellationToken);
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (request.Content is { } content)
+                request.Content = new FlushedContent(content);
+            return (request.Options.TryGetValue(ExecutionGate.Key, out var gate) && gate.Once ? counted : plain).SendAsync(request, cancellationToken);
+        }
 
         protected override void Dispose(bool disposing)
         {
