@@ -21,7 +21,7 @@ internal sealed class OrdersUpstream : IAsyncDisposable
 
     public IReadOnlyCollection<SeenCall> Seen => seen;
 
-    public static async Task<OrdersUpstream> Start(RequestDelegate? answer = null, X509Certificate2? certificate = null)
+    public static async Task<OrdersUpstream> Start(RequestDelegate? answer = null, X509Certificate2? certificate = null, HttpProtocols? protocols = null)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
@@ -30,7 +30,7 @@ internal sealed class OrdersUpstream : IAsyncDisposable
             k.Limits.MaxRequestBodySize = null;
             k.Listen(IPAddress.Loopback, 0, l =>
             {
-                l.Protocols = certificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+                l.Protocols = protocols ?? (certificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2);
                 if (certificate is not null)
                     l.UseHttps(certificate);
             });
