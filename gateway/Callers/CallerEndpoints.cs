@@ -138,7 +138,7 @@ internal sealed class CallerEndpoints(
         var items = new List<GrantView>();
         foreach (var (grant, _) in (await views.Get(caller.Key)).View.Grants)
         {
-            if (grant.IsWithinWindow(now) && await readModel.GetGrantAsync(grant.Id) is { } view)
+            if (now < grant.ExpiresAt && await readModel.GetGrantAsync(grant.Id) is { } view)
                 items.Add(view);
         }
 

@@ -103,7 +103,8 @@ internal sealed class GrantUse(
         return grant.Api == call.Api.Name
             && grant.Binding == call.Action.Binding
             && grant.Covers(call.Action.Name, call.Match.Resource, bound.PayloadDigest)
-            && grant.IsWithinWindow(now)
+            // Its start is the approval, by the store's clock, and it exists only since: ours may be a little behind.
+            && now < grant.ExpiresAt
             && Quorum.StillStands(grant, terms, call.Caller.Involved);
     }
 
@@ -202,7 +203,7 @@ internal sealed class GrantUse(
             return ForwardErrors.LeaseLost;
         if (time.GetElapsedTime(since) > options.StartWithin)
             return ForwardErrors.StartedLate;
-        return grant.IsWithinWindow(time.GetUtcNow()) ? null : ForwardErrors.GrantEnded;
+        return time.GetUtcNow() < grant.ExpiresAt ? null : ForwardErrors.GrantEnded;
     }
 
     /// <summary>The caller has its whole answer before the outcome is written: it need not wait for that.</summary>

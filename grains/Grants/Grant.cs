@@ -108,9 +108,6 @@ public sealed record Grant
         Action == action
         && (Binding == BindingKind.Action || Resource == resource)
         && (Binding != BindingKind.Payload || (PayloadDigest is not null && PayloadDigest == payloadDigest));
-
-    /// <summary>Whether an execution may start at this time.</summary>
-    public bool IsWithinWindow(DateTimeOffset now) => now >= NotBefore && now < ExpiresAt;
 }
 
 /// <summary>A grant with what its principal's grain counts.</summary>

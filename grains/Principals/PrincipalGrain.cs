@@ -32,7 +32,7 @@ public sealed class PrincipalGrain(
     public Task<Reply<Done>> RecordOutcome(OutcomeCommand command) => Run((state, _) => PrincipalMachine.Decide(state, command));
 
     /// <inheritdoc/>
-    public Task<Reply<Done>> IssueGrant(Grant grant) => Run((state, now) => PrincipalMachine.Decide(state, grant, now));
+    public Task<Reply<Done>> IssueGrant(Grant grant) => Run((state, now) => PrincipalMachine.Decide(state, grant, now), notBefore: grant.NotBefore);
 
     /// <inheritdoc/>
     public Task<Reply<Done>> CloseRequest(RequestClosed closed) => Run((state, now) => PrincipalMachine.Decide(state, closed, now));

@@ -44,10 +44,14 @@ public abstract class MachineGrain<TState, TEvent>(
     }
 
     /// <summary>Runs a command.</summary>
-    protected async Task<Reply<T>> Run<T>(Func<TState, DateTimeOffset, Decision<TEvent, T>> decide)
+    /// <param name="decide">The decision.</param>
+    /// <param name="notBefore">
+    /// When what the command tells of happened: no turn from this one on is earlier, though the clock may have been set back.
+    /// </param>
+    protected async Task<Reply<T>> Run<T>(Func<TState, DateTimeOffset, Decision<TEvent, T>> decide, DateTimeOffset notBefore = default)
         where T : class
     {
-        var now = Now;
+        var now = notBefore > Now ? notBefore : Now;
         var decision = decide(State, now);
         if (!decision.Events.IsEmpty)
             await Commit(decision.Events, now);

@@ -98,6 +98,17 @@ public sealed class ScenarioTests
 
     [Theory]
     [MemberData(nameof(Stores))]
+    public async Task A_clock_that_is_set_back_after_the_approval_does_not_keep_a_grant_from_its_use(string store)
+    {
+        await using var host = await GrainHost.StartAsync(store);
+        var grant = await host.GrantAsync(Sample.Ask());
+        host.Time.Step(TimeSpan.FromSeconds(-30));
+        Assert.Single((await host.Principal(grant.CallerKey).GetView()).Grants);
+        Assert.NotNull((await host.ConsumeAsync(grant, "ex_1")).Value);
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
     public async Task What_is_approved_by_rule_needs_no_vote(string store)
     {
         await using var host = await GrainHost.StartAsync(store);
