@@ -41,6 +41,8 @@ public sealed class GrainHost : IAsyncDisposable
 
     public IAuditStore Audit => services.GetRequiredService<IAuditStore>();
 
+    public SlowObserver Seen => services.GetRequiredService<SlowObserver>();
+
     public DecisionHub Decisions => services.GetRequiredService<DecisionHub>();
 
     public IRevocationService Revocation => services.GetRequiredService<IRevocationService>();
@@ -67,6 +69,8 @@ public sealed class GrainHost : IAsyncDisposable
         collection.AddSingleton(new ReviewDigestKey(new SecretKey(new byte[32])));
         collection.AddSingleton(new GrantSigner(signingKey));
         collection.AddSingleton<INotificationQueue>(notifications);
+        collection.AddSingleton<SlowObserver>();
+        collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<SlowObserver>());
         collection.AddSingleton<DecisionHub>();
         collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<DecisionHub>());
         collection.AddSingleton<IOutboxHandler, OutboxDispatcher>();
@@ -150,6 +154,26 @@ public sealed class GrainHost : IAsyncDisposable
         await services.DisposeAsync();
         if (folderToDelete is not null)
             Directory.Delete(folderToDelete, recursive: true);
+    }
+
+    /// <summary>Remembers each new grant; takes its time over it, as a busy gateway may, where told to.</summary>
+    public sealed class SlowObserver : ICommitObserver
+    {
+        private readonly ConcurrentDictionary<string, bool> grants = new(StringComparer.Ordinal);
+
+        public bool IsSlow { get; set; }
+
+        public bool Has(string grantId) => grants.ContainsKey(grantId);
+
+        public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages)
+        {
+            foreach (var shown in messages.OfType<OutboxMessage.ShowGrant>())
+            {
+                if (IsSlow && !grants.ContainsKey(shown.Grant.Id))
+                    Thread.SpinWait(1_000_000);
+                grants[shown.Grant.Id] = true;
+            }
+        }
     }
 
     /// <summary>A queue that remembers, with repeats dropped by id as the product's does.</summary>

@@ -178,6 +178,24 @@ public sealed class RaceTests
             Rounds / 5);
     }
 
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task Whoever_is_woken_by_an_approval_finds_every_observer_told_of_its_grant(string store)
+    {
+        await using var host = await GrainHost.StartAsync(store);
+        host.Seen.IsSlow = true;
+        await EachAsync(
+            async n =>
+            {
+                var ask = AskOf(n) with { Terms = Sample.Terms() with { Automatic = true } };
+                using var held = host.Decisions.Subscribe(ask.RequestId);
+                await host.Principal(ask.CallerKey).Ask(new AskCommand(ask, null));
+                await held.Decided;
+                Assert.True(host.Seen.Has(Grant.IdFor(ask.RequestId)));
+            },
+            Rounds / 10);
+    }
+
     /// <summary>Every ask is of a principal of its own, so that limits and other rounds do not meddle.</summary>
     private static Ask AskOf(int n) => Sample.Ask(n) with { Principal = Sample.Person($"alice{n}"), Terms = Sample.Terms() };
 

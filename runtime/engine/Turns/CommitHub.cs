@@ -18,6 +18,8 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
 
     public void Publish(GrainId grain, GrainWrite write)
     {
+        // Observers first: what follows from a message (a request confirmed, its caller woken) must find them told.
+        Tell(grain, write);
         if (write.Outbox.Any(r => !r.Message.IsRow))
             MessagesWritten?.Invoke(grain);
         foreach (var reminder in write.Reminders)
@@ -25,7 +27,10 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
             if (reminder.Due is { } due)
                 ReminderRegistered?.Invoke(due);
         }
+    }
 
+    private void Tell(GrainId grain, GrainWrite write)
+    {
         if (write.Outbox.Count == 0)
             return;
         try
