@@ -30,7 +30,7 @@ public static class SiloExtensions
     /// Adds the control plane and the grains' engine: <see cref="IPolicyProvider"/>, <see cref="ITokenValidator"/>,
     /// <see cref="IRevocationService"/>, <see cref="DecisionHub"/>, <see cref="AuditVerifier"/>, <see cref="AuditSealer"/>,
     /// <see cref="GrantSigner"/>, <see cref="GrantVerifier"/>, <see cref="KeyRing"/>. The host adds its
-    /// <see cref="IGatewayInvalidation"/>.
+    /// <see cref="IInvalidationTarget"/>s.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="options">The options.</param>
@@ -70,6 +70,7 @@ public static class SiloExtensions
         services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
         services.AddSingleton<DecisionHub>();
         services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<DecisionHub>());
+        services.AddSingleton<IInvalidationService, InProcessInvalidation>();
         services.AddSingleton<IRevocationService, RevocationService>();
         services.AddSingleton<AuditVerifier>();
 

@@ -12,7 +12,7 @@ namespace JitGrains.Gateway.Executions;
 /// remembered view registers first and then checks that the view is still current; what ends a grant drops the view first
 /// and then ends what is registered. So one of the two sees the other. Thread-safe.
 /// </summary>
-internal sealed class ExecutionRegistry(GrantViews views) : IGatewayInvalidation, ICommitObserver
+internal sealed class ExecutionRegistry(GrantViews views) : IInvalidationTarget, ICommitObserver
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, HashSet<Execution>> byCaller = new(StringComparer.Ordinal);
@@ -42,11 +42,15 @@ internal sealed class ExecutionRegistry(GrantViews views) : IGatewayInvalidation
     }
 
     /// <inheritdoc/>
-    public Task InvalidateAsync(string callerKey, IReadOnlyCollection<string> endedGrants, long version, CancellationToken cancellationToken)
+    public ValueTask ApplyAsync(Invalidation what, CancellationToken cancellationToken)
     {
-        views.Drop(callerKey);
-        EndGrants(callerKey, endedGrants);
-        return Task.CompletedTask;
+        if (what is Invalidation.Grants grants)
+        {
+            views.Drop(grants.CallerKey);
+            EndGrants(grants.CallerKey, grants.GrantIds);
+        }
+
+        return ValueTask.CompletedTask;
     }
 
     /// <inheritdoc/>

@@ -26,7 +26,7 @@ internal static class GatewayServices
 
         services.AddSingleton<GrantViews>();
         services.AddSingleton<ExecutionRegistry>();
-        services.AddSingleton<IGatewayInvalidation>(p => p.GetRequiredService<ExecutionRegistry>());
+        services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<ExecutionRegistry>());
         services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<ExecutionRegistry>());
         services.AddSingleton<IGatewayLease, InProcessLease>();
         services.AddSingleton<OutcomeRecorder>();

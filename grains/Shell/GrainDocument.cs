@@ -13,6 +13,9 @@ public interface IGrainDocument
     /// document (and stores the document without them); Orleans keeps them inside it.
     /// </summary>
     IList<OutboxRecord> Outbox { get; }
+
+    /// <summary>Whether the next write may be lost in a crash of the store; not stored, and false again after each write.</summary>
+    bool MayBeLost { get; set; }
 }
 
 /// <summary>A grain as stored: our own versioned JSON on both engines. Fields that this version does not know survive a round trip.</summary>
@@ -37,6 +40,10 @@ public sealed class GrainDocument<TState> : IGrainDocument
 
     /// <inheritdoc/>
     public IList<OutboxRecord> Outbox { get; set; } = [];
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public bool MayBeLost { get; set; }
 
     /// <summary>When the grain's one reminder is due, if it has one.</summary>
     public DateTimeOffset? ReminderAt { get; set; }

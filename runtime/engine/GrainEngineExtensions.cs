@@ -36,6 +36,8 @@ public static class GrainEngineExtensions
         services.AddScoped<TurnClock>();
         services.AddScoped<ITurnClock>(s => s.GetRequiredService<TurnClock>());
 
+        services.AddSingleton<IClusterBus, InProcessBus>();
+        services.AddSingleton<IStoreEpoch, SingleEpoch>();
         if (options.UseMemory)
             AddStore<MemoryStore>(services);
         else

@@ -29,16 +29,14 @@ public interface IRevocationService
     Task<Reply<RevocationResult>> ReleaseAsync(string callerKey, string grantId, CancellationToken cancellationToken);
 }
 
-/// <summary>Revocation within one process: its gateway is called directly, and no lease has to be waited out.</summary>
+/// <summary>Revokes in the principals' grains, then has every gateway forget.</summary>
 internal sealed class RevocationService(
     IGrainFactory grains,
     IReadModel readModel,
-    IEnumerable<IGatewayInvalidation> gateways,
+    IInvalidationService gateways,
     IIdGenerator ids,
     TimeProvider time) : IRevocationService
 {
-    private readonly IGatewayInvalidation[] gateways = [.. gateways];
-
     public async Task<Reply<RevocationResult>> RevokeGrantAsync(string grantId, PrincipalId by, string? reason, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
@@ -59,15 +57,17 @@ internal sealed class RevocationService(
     {
         var started = time.GetTimestamp();
         var ended = ImmutableArray.CreateBuilder<string>();
+        var reached = new InvalidationResult(0, 0);
         var keys = await readModel.ListCallerKeysAsync(principal, cancellationToken);
         foreach (var key in keys.Append(principal.Value).Distinct(StringComparer.Ordinal))
         {
             var reply = await grains.GetGrain<IPrincipalGrain>(key).Revoke(new RevokeCommand(ids.NewCommandId(), null, by, reason));
             ended.AddRange(reply.Value!.GrantIds);
-            await InvalidateAsync(key, reply.Value.GrantIds, reply.Value.Version, cancellationToken);
+            var result = await gateways.InvalidateAsync(new Invalidation.Grants(key, reply.Value.GrantIds, reply.Value.Version), cancellationToken);
+            reached = new InvalidationResult(Math.Max(reached.Acknowledged, result.Acknowledged), reached.Condemned + result.Condemned);
         }
 
-        return Result(ended.ToImmutable(), started);
+        return Result(ended.ToImmutable(), reached, started);
     }
 
     private async Task<Reply<RevocationResult>> FinishOneAsync(
@@ -76,13 +76,10 @@ internal sealed class RevocationService(
         if (reply.Value is not { } ended)
             return reply.Refusal!;
         // Also where it had ended before: whoever repeats a call whose answer was lost gets the same promise.
-        await InvalidateAsync(callerKey, [grantId], ended.Version, cancellationToken);
-        return Result(ended.GrantIds, started);
+        var reached = await gateways.InvalidateAsync(new Invalidation.Grants(callerKey, [grantId], ended.Version), cancellationToken);
+        return Result(ended.GrantIds, reached, started);
     }
 
-    private Task InvalidateAsync(string callerKey, IReadOnlyCollection<string> grantIds, long version, CancellationToken cancellationToken) =>
-        Task.WhenAll(gateways.Select(g => g.InvalidateAsync(callerKey, grantIds, version, cancellationToken)));
-
-    private RevocationResult Result(ImmutableArray<string> grantIds, long started) =>
-        new(grantIds, gateways.Length, 0, time.GetElapsedTime(started).TotalMilliseconds);
+    private RevocationResult Result(ImmutableArray<string> grantIds, InvalidationResult reached, long started) =>
+        new(grantIds, reached.Acknowledged, reached.Condemned, time.GetElapsedTime(started).TotalMilliseconds);
 }

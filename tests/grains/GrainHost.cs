@@ -74,6 +74,7 @@ public sealed class GrainHost : IAsyncDisposable
         collection.AddSingleton<DecisionHub>();
         collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<DecisionHub>());
         collection.AddSingleton<IOutboxHandler, OutboxDispatcher>();
+        collection.AddSingleton<IInvalidationService, InProcessInvalidation>();
         collection.AddSingleton<IRevocationService, RevocationService>();
         collection.AddGrainEngine(options =>
         {

@@ -10,9 +10,12 @@ public interface IGrainStore
 {
     /// <summary>
     /// Begins a turn of one grain. The engine runs one turn of a grain at a time within the process; a store that several
-    /// processes share holds a lock on the grain until the session is disposed.
+    /// processes share holds a lock on the grain until the session is disposed, unless the turn only reads.
     /// </summary>
-    Task<ITurnSession> BeginTurnAsync(GrainId grain, CancellationToken cancellationToken);
+    /// <param name="grain">The grain.</param>
+    /// <param name="readOnly">Whether the turn's method is marked as changing nothing; it then need not lock, but reads the primary store.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    Task<ITurnSession> BeginTurnAsync(GrainId grain, bool readOnly, CancellationToken cancellationToken);
 
     /// <summary>Every grain with undelivered messages.</summary>
     Task<IReadOnlyList<GrainId>> ListOutboxSourcesAsync(CancellationToken cancellationToken);
@@ -62,7 +65,12 @@ public interface ITurnSession : IAsyncDisposable
 /// <param name="State">The document, or null where only reminders change.</param>
 /// <param name="Outbox">Messages to add. Rows (<see cref="OutboxMessage.IsRow"/>) go to their own tables, the others wait for delivery.</param>
 /// <param name="Reminders">Reminders to register or remove.</param>
-public sealed record GrainWrite(string? State, IReadOnlyList<OutboxRecord> Outbox, IReadOnlyList<ReminderChange> Reminders);
+/// <param name="MayBeLost">
+/// Whether the store may answer before the write would survive a crash of the store itself (others see it at once all the
+/// same). For writes whose loss can only delay or refuse.
+/// </param>
+public sealed record GrainWrite(
+    string? State, IReadOnlyList<OutboxRecord> Outbox, IReadOnlyList<ReminderChange> Reminders, bool MayBeLost = false);
 
 /// <summary>A reminder to register, or to remove where <paramref name="Due"/> is null.</summary>
 /// <param name="Name">Its name within its grain.</param>

@@ -18,7 +18,10 @@ internal abstract class GrainMethod
         this.roundTrip = roundTrip;
         invoker = MethodInvoker.Create(method);
         parameters = [.. method.GetParameters().Select(p => p.ParameterType)];
+        IsReadOnly = method.IsDefined(typeof(ReadOnlyAttribute), inherit: false);
     }
+
+    protected bool IsReadOnly { get; }
 
     protected string Name => method.Name;
 
@@ -59,7 +62,7 @@ internal abstract class GrainMethod
         public override object Call(TurnRunner turns, GrainClass grain, string key, object?[] arguments)
         {
             var copies = Copy(arguments);
-            return turns.RunAsync(grain, key, Name, async instance => Copy(await (Task<TResult>)Invoke(instance, copies)));
+            return turns.RunAsync(grain, key, Name, async instance => Copy(await (Task<TResult>)Invoke(instance, copies)), IsReadOnly);
         }
     }
 }

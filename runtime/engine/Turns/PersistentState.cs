@@ -26,9 +26,11 @@ internal sealed class PersistentState<TState>(Turn turn) : IPersistentState<TSta
         // The messages leave the document for rows of the same transaction; if that fails they are still in it.
         OutboxRecord[] outbox = [.. document.Outbox];
         document.Outbox.Clear();
+        var mayBeLost = document.MayBeLost;
+        document.MayBeLost = false;
         try
         {
-            await turn.WriteAsync(JsonSerializer.Serialize(State, JitJson.Options), outbox);
+            await turn.WriteAsync(JsonSerializer.Serialize(State, JitJson.Options), outbox, mayBeLost);
         }
         catch
         {

@@ -16,10 +16,10 @@ internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commit
     public ITurnSession Session => session;
 
     /// <summary>Writes the state, its messages and the reminders changed so far, in one transaction.</summary>
-    public Task WriteAsync(string state, IReadOnlyList<OutboxRecord> outbox) => CommitAsync(state, outbox);
+    public Task WriteAsync(string state, IReadOnlyList<OutboxRecord> outbox, bool mayBeLost = false) => CommitAsync(state, outbox, mayBeLost);
 
     /// <summary>Writes reminders that changed after the last write, or without one.</summary>
-    public Task CompleteAsync() => reminders.Count == 0 ? Task.CompletedTask : CommitAsync(null, []);
+    public Task CompleteAsync() => reminders.Count == 0 ? Task.CompletedTask : CommitAsync(null, [], mayBeLost: false);
 
     /// <summary>From here on the grain's references to its state and reminders are of no use.</summary>
     public void End() => ended = true;
@@ -56,10 +56,10 @@ internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commit
         return exists ? new Reminder(reminderName) : null;
     }
 
-    private async Task CommitAsync(string? state, IReadOnlyList<OutboxRecord> outbox)
+    private async Task CommitAsync(string? state, IReadOnlyList<OutboxRecord> outbox, bool mayBeLost)
     {
         ThrowIfEnded();
-        var write = new GrainWrite(state, outbox, [.. reminders.Values]);
+        var write = new GrainWrite(state, outbox, [.. reminders.Values], mayBeLost);
         await session.CommitAsync(write);
         reminders.Clear();
         commits.Publish(grain, write);

@@ -13,7 +13,7 @@ internal sealed class TurnRunner(IGrainStore store, CommitHub commits, TurnQueue
     /// Runs one turn. What it wrote before it threw stays, as on Orleans; reminders that it changed after its last write
     /// are dropped then, with the rest of what it did not get to.
     /// </summary>
-    public async Task<TResult> RunAsync<TResult>(GrainClass grainClass, string key, string method, Func<Grain, Task<TResult>> body)
+    public async Task<TResult> RunAsync<TResult>(GrainClass grainClass, string key, string method, Func<Grain, Task<TResult>> body, bool readOnly = false)
     {
         var grain = new GrainId(grainClass.Name, key);
         if (Current.Value is { Running: true } outer)
@@ -27,7 +27,7 @@ internal sealed class TurnRunner(IGrainStore store, CommitHub commits, TurnQueue
         try
         {
             Current.Value = marker;
-            var result = await RunAsync(grainClass, grain, body);
+            var result = await RunAsync(grainClass, grain, body, readOnly);
             succeeded = true;
             return result;
         }
@@ -42,9 +42,9 @@ internal sealed class TurnRunner(IGrainStore store, CommitHub commits, TurnQueue
         }
     }
 
-    private async Task<TResult> RunAsync<TResult>(GrainClass grainClass, GrainId grain, Func<Grain, Task<TResult>> body)
+    private async Task<TResult> RunAsync<TResult>(GrainClass grainClass, GrainId grain, Func<Grain, Task<TResult>> body, bool readOnly)
     {
-        await using var session = await store.BeginTurnAsync(grain, CancellationToken.None);
+        await using var session = await store.BeginTurnAsync(grain, readOnly, CancellationToken.None);
         await using var scope = scopes.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<TurnClock>().Set(session.Now);
         var turn = new Turn(grain, session, commits);

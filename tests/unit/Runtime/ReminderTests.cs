@@ -124,7 +124,7 @@ public class ReminderTests
     public async Task A_reminder_of_a_class_that_is_gone_is_kept_and_disturbs_nobody(string store)
     {
         await using var engine = EngineHarness.Create(store);
-        await using (var session = await engine.Store.BeginTurnAsync(new GrainId("gone", "one"), default))
+        await using (var session = await engine.Store.BeginTurnAsync(new GrainId("gone", "one"), readOnly: false, default))
             await session.CommitAsync(new GrainWrite(null, [], [new ReminderChange("due", engine.Time.GetUtcNow(), Minute)]));
         await engine.Tally("one").Remind("due", TimeSpan.Zero, Minute, withState: false);
         await engine.Reminders.RunDueAsync(default);

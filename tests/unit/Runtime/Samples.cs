@@ -95,7 +95,7 @@ internal static class Samples
     /// <summary>Writes messages as a grain's turn would.</summary>
     public static async Task WriteAsync(this IGrainStore store, string key, params OutboxMessage[] messages)
     {
-        await using var session = await store.BeginTurnAsync(new GrainId("tally", key), CancellationToken.None);
+        await using var session = await store.BeginTurnAsync(new GrainId("tally", key), readOnly: false, CancellationToken.None);
         await session.CommitAsync(new GrainWrite("{}", [.. messages.Select((m, i) => new OutboxRecord(i + 1, m))], []));
     }
 

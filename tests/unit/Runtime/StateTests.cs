@@ -19,8 +19,8 @@ public class StateTests
         await using var engine = EngineHarness.Create(store);
         foreach (var round in (string[])["first write", "later write"])
         {
-            await using var first = await engine.Store.BeginTurnAsync(One, CancellationToken.None);
-            await using var second = await engine.Store.BeginTurnAsync(One, CancellationToken.None);
+            await using var first = await engine.Store.BeginTurnAsync(One, readOnly: false, CancellationToken.None);
+            await using var second = await engine.Store.BeginTurnAsync(One, readOnly: false, CancellationToken.None);
             await first.CommitAsync(new GrainWrite($$"""{"by":"first, {{round}}"}""", [], []));
             await Assert.ThrowsAsync<InconsistentStateException>(() => second.CommitAsync(
                 new GrainWrite("""{"by":"second"}""", [new OutboxRecord(99, Samples.Command(1))], [new ReminderChange("r", Samples.T0, TimeSpan.FromMinutes(1))])));
@@ -50,7 +50,7 @@ public class StateTests
         Assert.Equal(1, (await engine.Audit.GetHeadAsync("tally-one")).Sequence);
         Assert.NotNull(await engine.Views.GetRequestAsync("rq_1"));
 
-        await using var session = await engine.Store.BeginTurnAsync(One, CancellationToken.None);
+        await using var session = await engine.Store.BeginTurnAsync(One, readOnly: false, CancellationToken.None);
         var stored = JsonSerializer.Deserialize<GrainDocument<TallyState>>(session.State!, JitJson.Options)!;
         Assert.Empty(stored.Outbox);
         Assert.Equal(4, stored.OutboxSequence);
@@ -92,12 +92,12 @@ public class StateTests
     public async Task Fields_of_a_later_version_survive_a_turn(string store)
     {
         await using var engine = EngineHarness.Create(store);
-        await using (var session = await engine.Store.BeginTurnAsync(One, CancellationToken.None))
+        await using (var session = await engine.Store.BeginTurnAsync(One, readOnly: false, CancellationToken.None))
             await session.CommitAsync(new GrainWrite("""{"v":7,"state":{"sum":40},"from_the_future":{"a":[1,2]}}""", [], []));
 
         Assert.Equal(42, await engine.Tally("one").Add(2));
 
-        await using var after = await engine.Store.BeginTurnAsync(One, CancellationToken.None);
+        await using var after = await engine.Store.BeginTurnAsync(One, readOnly: false, CancellationToken.None);
         using var document = JsonDocument.Parse(after.State!);
         Assert.Equal("[1,2]", document.RootElement.GetProperty("from_the_future").GetProperty("a").GetRawText());
         Assert.Equal(7, document.RootElement.GetProperty("v").GetInt32());

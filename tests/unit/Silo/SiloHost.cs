@@ -99,7 +99,7 @@ internal sealed class SiloHost : IAsyncDisposable
             },
             ring,
             o => o.UseMemory = true);
-        builder.Services.AddSingleton<IGatewayInvalidation>(gateway);
+        builder.Services.AddSingleton<IInvalidationTarget>(gateway);
         var web = builder.Build();
         web.UseSilo();
         await web.StartAsync();
@@ -181,14 +181,15 @@ internal sealed class SiloHost : IAsyncDisposable
         public string? Field => Json?["field"]?.GetValue<string>();
     }
 
-    internal sealed class GatewayStandIn : IGatewayInvalidation
+    internal sealed class GatewayStandIn : IInvalidationTarget
     {
         public ConcurrentQueue<(string CallerKey, string[] Grants)> Told { get; } = new();
 
-        public Task InvalidateAsync(string callerKey, IReadOnlyCollection<string> endedGrants, long version, CancellationToken cancellationToken)
+        public ValueTask ApplyAsync(Invalidation what, CancellationToken cancellationToken)
         {
-            Told.Enqueue((callerKey, [.. endedGrants]));
-            return Task.CompletedTask;
+            if (what is Invalidation.Grants grants)
+                Told.Enqueue((grants.CallerKey, [.. grants.GrantIds]));
+            return ValueTask.CompletedTask;
         }
     }
 }

@@ -19,7 +19,7 @@ internal sealed partial class MemoryStore(TimeProvider time) : IGrainStore, ISto
 
     public Task<StoreHealth> CheckAsync(CancellationToken cancellationToken = default) => Task.FromResult(StoreHealth.Good);
 
-    public Task<ITurnSession> BeginTurnAsync(GrainId grain, CancellationToken cancellationToken) =>
+    public Task<ITurnSession> BeginTurnAsync(GrainId grain, bool readOnly, CancellationToken cancellationToken) =>
         Task.FromResult<ITurnSession>(new Session(this, grain));
 
     public Task<IReadOnlyList<GrainId>> ListOutboxSourcesAsync(CancellationToken cancellationToken)

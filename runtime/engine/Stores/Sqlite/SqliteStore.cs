@@ -48,7 +48,7 @@ internal sealed partial class SqliteStore : IGrainStore, IStoreHealth, IDisposab
         return writer.Health;
     }
 
-    public async Task<ITurnSession> BeginTurnAsync(GrainId grain, CancellationToken cancellationToken)
+    public async Task<ITurnSession> BeginTurnAsync(GrainId grain, bool readOnly, CancellationToken cancellationToken)
     {
         var (state, version) = await LoadAsync(grain, cancellationToken);
         return new Session(this, grain, state, version);

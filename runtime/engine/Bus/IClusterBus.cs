@@ -1,0 +1,46 @@
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>
+/// Wakes the other processes of the cluster. A message may be lost, doubled or late: whoever listens also looks by itself,
+/// slowly, and looks at once when <see cref="Resumed"/> is raised. Nothing may be right only because a message arrived.
+/// Thread-safe. Publishing never waits for the network and never throws.
+/// </summary>
+public interface IClusterBus
+{
+    /// <summary>Sends to every process of the cluster, this one included; messages of the same moment travel together.</summary>
+    void Publish(BusMessage message);
+
+    /// <summary>Listens to a topic. The handler must be quick and not throw. Dispose to stop.</summary>
+    IDisposable Subscribe(string topic, Action<BusMessage> handler);
+
+    /// <summary>Raised after messages may have been missed, once they arrive again; must be quick and not throw.</summary>
+    event EventHandler? Resumed;
+}
+
+/// <summary>A message of the bus.</summary>
+/// <param name="Topic">One of <see cref="BusTopics"/>.</param>
+/// <param name="Key">What it is about; no secret, and no personal data beyond a caller's key.</param>
+/// <param name="Data">What else is to be known, or null; at most 4,000 characters.</param>
+public sealed record BusMessage(string Topic, string Key, string? Data = null);
+
+/// <summary>The topics of the bus.</summary>
+public static class BusTopics
+{
+    /// <summary>A grain has messages to deliver; the key is its <see cref="GrainId"/>.</summary>
+    public const string Outbox = "outbox";
+
+    /// <summary>An approval request is decided; the key is its id.</summary>
+    public const string Decided = "decided";
+
+    /// <summary>A principal has a new grant; the key is the caller's.</summary>
+    public const string View = "view";
+
+    /// <summary>A gateway has mail; the key is its incarnation.</summary>
+    public const string Mail = "mail";
+
+    /// <summary>A gateway has acknowledged mail; the key is its incarnation, the data the number up to which.</summary>
+    public const string Acknowledged = "ack";
+
+    /// <summary>A delivery to a system outside was queued.</summary>
+    public const string Delivery = "delivery";
+}
