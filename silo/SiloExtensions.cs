@@ -70,6 +70,7 @@ public static class SiloExtensions
         services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
         services.AddSingleton<DecisionHub>();
         services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<DecisionHub>());
+        services.AddSingleton<ICommitObserver, ClusterNews>();
         services.AddSingleton<IInvalidationService, InProcessInvalidation>();
         services.AddSingleton<IRevocationService, RevocationService>();
         services.AddSingleton<AuditVerifier>();
@@ -80,7 +81,6 @@ public static class SiloExtensions
         services.AddSingleton<IPolicyProvider>(p => p.GetRequiredService<PolicyProvider>());
         services.AddHostedService(p => p.GetRequiredService<PolicyProvider>());
 
-        services.AddSingleton<WebhookSignal>();
         services.AddSingleton<INotificationQueue, WebhookQueue>();
         services.AddHostedService<WebhookSender>();
         services.AddHostedService<TelemetryExport>();

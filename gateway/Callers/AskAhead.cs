@@ -76,7 +76,7 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
         var reply = await asking.RaiseOrJoin(ask, join: null);
         if (reply.Value is not { } accepted)
             return Problems.From(reply.Refusal!, time.GetUtcNow()).WithHeader(OwnHeaders.Decision, header);
-        var task = requests.TaskOf(accepted.RequestId, ask, await requests.Find(accepted.RequestId));
+        var task = requests.TaskOf(accepted.RequestId, ask, await requests.FindRaised(accepted.RequestId));
         context.Response.Headers.Location = task.StatusEndpoint;
         context.Response.Headers[OwnHeaders.Decision] = header;
         await Answers.Json(context, task, StatusCodes.Status201Created);

@@ -37,6 +37,9 @@ internal sealed class CallerEndpoints(
     private const string Prefix = "/.jit/";
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(50);
 
+    /// <summary>How long the answer to a cancellation waits for it to have come about.</summary>
+    private static readonly TimeSpan CancelWait = TimeSpan.FromSeconds(5);
+
     /// <summary>Whether a request is for here, or so nearly that it must not go anywhere else.</summary>
     public static bool IsOwn(CanonicalRequest request) => request.LooseSegments is [".jit", ..];
 
@@ -113,17 +116,28 @@ internal sealed class CallerEndpoints(
 
     private async Task Cancel(HttpContext context, Caller caller, string id)
     {
-        if (await Own(caller, id) is null)
+        if (await Own(caller, id) is not { } view)
         {
             await Answers.Refuse(context, Problems.NotFound("approval request"));
             return;
         }
 
-        var reply = await grains.GetGrain<IApprovalRequestGrain>(id).Cancel(new CancelCommand(caller.Principal, caller.Key, Operator: false));
-        if (reply.Value is { } cancelled)
-            await Answers.Json(context, await requests.TaskOf(cancelled));
-        else
-            await Answers.Refuse(context, Problems.From(reply.Refusal!, time.GetUtcNow()));
+        if (view.Status == RequestStatus.Pending)
+        {
+            // By way of the caller's own grain; the request's hears of it from there, and may have been decided before.
+            await grains.GetGrain<IPrincipalGrain>(caller.Key).CancelRequest(new CancelRequestCommand(id, caller.Principal));
+            var end = await holds.Wait(id, CancelWait, context.RequestAborted);
+            if (end.CallerLeft)
+                return;
+            view = end.Request ?? view;
+        }
+
+        await (view.Status switch
+        {
+            RequestStatus.Cancelled => Answers.Json(context, await requests.TaskOf(view)),
+            RequestStatus.Pending => Answers.Json(context, await requests.TaskOf(view), StatusCodes.Status202Accepted),
+            _ => Answers.Refuse(context, Problems.From(new Refusal.AlreadyDecided(view.Status), time.GetUtcNow())),
+        });
     }
 
     private async Task ListGrants(HttpContext context, Caller caller)

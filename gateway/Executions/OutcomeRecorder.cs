@@ -3,6 +3,7 @@ using JitGrains.Gateway.Hosting;
 using JitGrains.Grants;
 using JitGrains.Principals;
 using JitGrains.Runtime.Engine;
+using JitGrains.Silo;
 
 namespace JitGrains.Gateway.Executions;
 
@@ -11,7 +12,7 @@ namespace JitGrains.Gateway.Executions;
 /// earlier run of this gateway was cut off in: what came of those is never guessed, and they are not run again. Thread-safe.
 /// </summary>
 internal sealed partial class OutcomeRecorder(
-    IGrainFactory grains, IReadModel readModel, IOutboxPump pump, Incarnation incarnation, TimeProvider time, ILogger<OutcomeRecorder> logger) : IHostedService, IDisposable
+    IGrainFactory grains, IReadModel readModel, IOutboxPump pump, Incarnation incarnation, GatewayOptions options, TimeProvider time, ILogger<OutcomeRecorder> logger) : IHostedService, IDisposable
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(10);
@@ -33,7 +34,9 @@ internal sealed partial class OutcomeRecorder(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        recovery = Recover();
+        // In a cluster others are running what they have open; who died is found by its lease.
+        if (options.Role == ProcessRole.All)
+            recovery = Recover();
         return Task.CompletedTask;
     }
 

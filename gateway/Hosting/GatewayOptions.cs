@@ -1,10 +1,14 @@
 using System.Net;
+using JitGrains.Silo;
 
 namespace JitGrains.Gateway.Hosting;
 
 /// <summary>How the gateway runs: section <c>JitGrains</c> of the configuration. docs/operations.md lists all settings.</summary>
 public sealed record GatewayOptions
 {
+    /// <summary>What this process does. Default: everything.</summary>
+    public ProcessRole Role { get; init; }
+
     /// <summary>Whether to run the quickstart: sample upstream, development issuer, built-in policy. Default: only in the Development environment.</summary>
     public bool Quickstart { get; init; }
 
@@ -35,6 +39,9 @@ public sealed record GatewayOptions
     /// <summary>Most callers held at once; further ones get the 403 with the way to re-join at once. Default 20,000.</summary>
     public int MaxHeld { get; init; } = 20_000;
 
+    /// <summary>How often it is looked whether what callers are held for was decided, should the news of it be lost. Default 2 s.</summary>
+    public TimeSpan HoldPoll { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Principals' views kept in memory. Default 100,000.</summary>
     public int MaxViews { get; init; } = 100_000;
 
@@ -64,6 +71,7 @@ public sealed record GatewayOptions
             ControlPort = read.Port("ControlPort") ?? defaults.ControlPort,
             SamplePort = read.Port("SamplePort") ?? defaults.SamplePort,
             MaxHeld = read.Count("MaxHeld", defaults.MaxHeld),
+            HoldPoll = read.Duration("HoldPoll", defaults.HoldPoll, TimeSpan.FromMinutes(1)),
             MaxViews = read.Count("MaxViews", defaults.MaxViews),
             JournalCapacity = read.Count("JournalCapacity", defaults.JournalCapacity),
             StartWithin = read.Duration("StartWithin", defaults.StartWithin, TimeSpan.FromMinutes(1)),

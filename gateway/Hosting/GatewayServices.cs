@@ -25,6 +25,7 @@ internal static class GatewayServices
         services.AddForwarding();
 
         services.AddSingleton<GrantViews>();
+        services.AddHostedService<NewGrants>();
         services.AddSingleton<ExecutionRegistry>();
         services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<ExecutionRegistry>());
         services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<ExecutionRegistry>());
@@ -41,6 +42,7 @@ internal static class GatewayServices
         services.AddSingleton<RequestLookup>();
         services.AddSingleton<Asking>();
         services.AddSingleton<HoldRoom>();
+        services.AddHostedService<HoldPoll>();
         services.AddSingleton<ApprovalPath>();
         services.AddSingleton<RequestPipeline>();
 

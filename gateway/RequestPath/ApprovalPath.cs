@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using JitGrains.Approvals;
 using JitGrains.Binding;
 using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
 using JitGrains.Grants;
 using JitGrains.Identity;
@@ -18,7 +19,7 @@ namespace JitGrains.Gateway.RequestPath;
 /// answered from memory. Thread-safe.
 /// </summary>
 internal sealed class ApprovalPath(
-    KeyRing keys, IGatewayLease lease, GrantUse grants, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, TimeProvider time)
+    KeyRing keys, IGatewayLease lease, GrantUse grants, GrantViews views, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, TimeProvider time)
 {
     /// <summary>A rule that approves by itself does so within moments; a caller that would not wait at all waits this long.</summary>
     private static readonly TimeSpan AutomaticWait = TimeSpan.FromSeconds(5);
@@ -120,16 +121,18 @@ internal sealed class ApprovalPath(
         var end = await holds.Wait(requestId, wait, call.Context.RequestAborted);
         if (end.CallerLeft)
             return;
-        switch (end.Request?.Status)
+        // The caller is told an id by which it can be looked up at once.
+        var request = end.Request ?? await requests.FindRaised(requestId);
+        switch (request?.Status)
         {
             case RequestStatus.Approved:
                 await AfterApproval(bound, requestId);
                 break;
             case null or RequestStatus.Pending:
-                await Refuse(call, rule, Tasks.ApprovalRequired(requests.TaskOf(requestId, ask, end.Request)));
+                await Refuse(call, rule, Tasks.ApprovalRequired(requests.TaskOf(requestId, ask, request)));
                 break;
             default:
-                await Refuse(call, rule, GatewayProblems.OfEnded(requests.TaskOf(requestId, ask, end.Request)));
+                await Refuse(call, rule, GatewayProblems.OfEnded(requests.TaskOf(requestId, ask, request)));
                 break;
         }
     }
@@ -144,7 +147,12 @@ internal sealed class ApprovalPath(
             return;
         }
 
-        if (!await grants.TryRun(bound with { Call = current }, approve, requestId))
+        var again = bound with { Call = current };
+        if (await grants.TryRun(again, approve, requestId))
+            return;
+        // News of the grant may be lost on the way here, but not that the request was approved.
+        views.Drop(current.Caller.Key);
+        if (!await grants.TryRun(again, approve, requestId))
             await Refuse(current, decision, await requests.WhyNotUsable(requestId));
     }
 

@@ -1,12 +1,17 @@
 using JitGrains.Approvals;
+using JitGrains.Gateway.Hosting;
 using JitGrains.Principals;
+using JitGrains.Silo;
 
 namespace JitGrains.Gateway.RequestPath;
 
 /// <summary>Raises asks, or joins the request that is open for the same thing. Thread-safe.</summary>
-internal sealed class Asking(RequestLookup requests, IGrainFactory grains)
+internal sealed class Asking(RequestLookup requests, IGrainFactory grains, GatewayOptions options)
 {
-    /// <summary>Raises or joins; once this has returned, the request can be read by its id.</summary>
+    /// <summary>
+    /// Raises or joins. Where this process is a part of the control plane, the request can be read by its id once this has
+    /// returned; otherwise once a silo has delivered the principal's message, which takes milliseconds.
+    /// </summary>
     /// <param name="ask">The ask.</param>
     /// <param name="join">Only this request may be joined, and none raised.</param>
     public async Task<Reply<AskAccepted>> RaiseOrJoin(Ask ask, string? join)
@@ -22,7 +27,7 @@ internal sealed class Asking(RequestLookup requests, IGrainFactory grains)
             reply = await principal.Ask(new AskCommand(ask, null));
         }
 
-        if (reply.Value is { Ask: { } raised })
+        if (reply.Value is { Ask: { } raised } && options.Role.RunsSilo())
             await grains.GetGrain<IApprovalRequestGrain>(raised.RequestId).Raise(raised);
         return reply;
     }

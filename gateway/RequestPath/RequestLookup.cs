@@ -10,11 +10,27 @@ namespace JitGrains.Gateway.RequestPath;
 /// <summary>Looks approval requests up for the callers that made them. Thread-safe.</summary>
 internal sealed class RequestLookup(IReadModel readModel, PublicUrl publicUrl, TimeProvider time)
 {
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(1);
+
     /// <summary>The request as it stands by the clock: past its deadline it is expired, whether or not anybody noticed.</summary>
     public async Task<ApprovalRequestView?> Find(string id) =>
         await readModel.GetRequestAsync(id) is { } view
             ? view is { Status: RequestStatus.Pending, DecidedAt: null } && time.GetUtcNow() >= view.ExpiresAt ? view with { Status = RequestStatus.Expired } : view
             : null;
+
+    /// <summary>A request that was just raised: waits a moment for its grain to have shown it. Null where that takes longer.</summary>
+    public async Task<ApprovalRequestView?> FindRaised(string id)
+    {
+        var view = await Find(id);
+        for (var wait = FirstLook; view is null && wait < LastLook; wait *= 2)
+        {
+            await Task.Delay(wait, time);
+            view = await Find(id);
+        }
+
+        return view;
+    }
 
     /// <summary>The caller's pending request for exactly this ask, or null.</summary>
     public async Task<string?> FindOpen(Ask ask)

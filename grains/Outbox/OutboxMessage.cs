@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using JitGrains.Approvals;
 using JitGrains.Audit;
 using JitGrains.Grants;
+using JitGrains.Identity;
 using JitGrains.Principals;
 using JitGrains.Wire;
 
@@ -18,6 +19,7 @@ namespace JitGrains.Outbox;
 [JsonDerivedType(typeof(ShowGrant), "show_grant")]
 [JsonDerivedType(typeof(ShowExecution), "show_execution")]
 [JsonDerivedType(typeof(RaiseRequest), "raise_request")]
+[JsonDerivedType(typeof(CancelRequest), "cancel_request")]
 [JsonDerivedType(typeof(CloseRequest), "close_request")]
 [JsonDerivedType(typeof(IssueGrant), "issue_grant")]
 [JsonDerivedType(typeof(ConfirmGrant), "confirm_grant")]
@@ -51,6 +53,10 @@ public abstract record OutboxMessage
     /// <summary>To the request's grain: take on this ask.</summary>
     [GenerateSerializer, Alias("jit.Outbox.RaiseRequest")]
     public sealed record RaiseRequest(Ask Ask) : OutboxMessage;
+
+    /// <summary>To the request's grain: the requester takes it back. Whose it is, is the source's key.</summary>
+    [GenerateSerializer, Alias("jit.Outbox.CancelRequest")]
+    public sealed record CancelRequest(string RequestId, PrincipalId By) : OutboxMessage;
 
     /// <summary>To the principal's grain: the request ended without a grant.</summary>
     [GenerateSerializer, Alias("jit.Outbox.CloseRequest")]

@@ -16,6 +16,13 @@ public interface IPrincipalGrain : IGrainWithStringKey
     [Alias("Ask")]
     Task<Reply<AskAccepted>> Ask(AskCommand command);
 
+    /// <summary>
+    /// Takes back a request of its own: the request's grain is told by message, and decides whether that comes in time. Not
+    /// found where this caller has no such ask open.
+    /// </summary>
+    [Alias("CancelRequest")]
+    Task<Reply<Done>> CancelRequest(CancelRequestCommand command);
+
     /// <summary>Takes one use of a counted grant, with its audit entry, in one transaction. The only way to execute under one.</summary>
     [Alias("Consume")]
     Task<Reply<ExecutionRecord>> Consume(ConsumeCommand command);
@@ -50,6 +57,12 @@ public interface IPrincipalGrain : IGrainWithStringKey
 /// <param name="JoinRequestId">Where the caller named a request (<c>Jit-Request</c>): join that one or refuse, never raise.</param>
 [GenerateSerializer, Alias("jit.AskCommand")]
 public sealed record AskCommand([property: Id(0)] Ask Ask, [property: Id(1)] string? JoinRequestId);
+
+/// <summary>Take a request back. A second time for the same request changes nothing.</summary>
+/// <param name="RequestId">The request.</param>
+/// <param name="By">Who asks.</param>
+[GenerateSerializer, Alias("jit.CancelRequestCommand")]
+public sealed record CancelRequestCommand([property: Id(0)] string RequestId, [property: Id(1)] PrincipalId By);
 
 /// <summary>An ask has its approval request.</summary>
 /// <param name="RequestId">The request's id.</param>

@@ -22,6 +22,9 @@ public sealed class PrincipalGrain(
     public Task<Reply<AskAccepted>> Ask(AskCommand command) => Run((state, now) => PrincipalMachine.Decide(state, command, now));
 
     /// <inheritdoc/>
+    public Task<Reply<Done>> CancelRequest(CancelRequestCommand command) => Run((state, now) => PrincipalMachine.Decide(state, command, now));
+
+    /// <inheritdoc/>
     public Task<Reply<ExecutionRecord>> Consume(ConsumeCommand command)
     {
         var key = this.GetPrimaryKeyString();

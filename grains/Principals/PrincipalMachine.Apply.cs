@@ -18,6 +18,12 @@ public sealed partial class PrincipalMachine
         {
             Asks = state.Asks.SetItem(e.Ask.RejoinKey, new OpenAsk { RequestId = e.Ask.RequestId, DecideBy = e.Ask.DecideBy }),
         },
+        CancelWanted e => state with
+        {
+            Asks = state.Asks.SetItems(state.Asks
+                .Where(a => a.Value.RequestId == e.RequestId)
+                .Select(a => KeyValuePair.Create(a.Key, a.Value with { CancelAsked = true }))),
+        },
         AskClosed e => state with { Asks = state.Asks.RemoveRange(state.Asks.Where(a => a.Value.RequestId == e.RequestId).Select(a => a.Key)) },
         CoolDownBegan e => state with { CoolDowns = state.CoolDowns.SetItem(e.Subject, e.Until) },
         GrantTaken e => state with
@@ -104,6 +110,9 @@ public sealed partial class PrincipalMachine
         {
             case AskRaised e:
                 yield return new OutboxMessage.RaiseRequest(e.Ask);
+                break;
+            case CancelWanted e:
+                yield return new OutboxMessage.CancelRequest(e.RequestId, e.By);
                 break;
             case GrantTaken { Grant: var g }:
                 yield return new OutboxMessage.ShowGrant(Show(after.Grants[g.Id]));

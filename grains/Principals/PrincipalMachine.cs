@@ -48,6 +48,16 @@ public sealed partial class PrincipalMachine : IStateMachine<PrincipalState, Pri
         return new([new AskRaised(raised)], new AskAccepted(raised.RequestId, Raised: true, GrantId: null, raised));
     }
 
+    /// <summary>Takes an ask back, once. Whether that comes in time is for the request to say.</summary>
+    public static Decision<PrincipalEvent, Done> Decide(PrincipalState state, CancelRequestCommand command, DateTimeOffset now)
+    {
+        if (state.Asks.Values.FirstOrDefault(a => a.RequestId == command.RequestId) is not { } ask || IsOver(state, ask, now))
+            return new Refusal.NotFound("request");
+        return ask.CancelAsked || ask.GrantId is not null
+            ? new([], Done.Instance)
+            : new([new CancelWanted(command.RequestId, command.By)], Done.Instance);
+    }
+
     /// <summary>Takes one use of a grant.</summary>
     public static Decision<PrincipalEvent, ExecutionRecord> Decide(PrincipalState state, ConsumeCommand command, string callerKey, DateTimeOffset now)
     {

@@ -51,6 +51,10 @@ public sealed record OpenAsk
     /// <summary>The grant it created, if it has.</summary>
     public string? GrantId { get; init; }
 
+    /// <summary>Whether the caller has taken it back; the request's grain may still have decided it before it heard.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool CancelAsked { get; init; }
+
     /// <summary>Fields of later versions.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Extra { get; init; }
@@ -92,6 +96,9 @@ public abstract record PrincipalEvent
 
     /// <summary>A new ask.</summary>
     public sealed record AskRaised(Ask Ask) : PrincipalEvent;
+
+    /// <summary>The caller takes an ask back.</summary>
+    public sealed record CancelWanted(string RequestId, PrincipalId By) : PrincipalEvent;
 
     /// <summary>An ask is over: decided against, lapsed, taken back, or its grant ended.</summary>
     public sealed record AskClosed(string RequestId) : PrincipalEvent;

@@ -5,14 +5,18 @@ using JitGrains.Runtime.Engine;
 namespace JitGrains.Silo.Holds;
 
 /// <summary>
-/// Wakes whoever waits for a request's decision in this process, right after the turn that decided it is durable.
-/// Subscribe first, then read the request, then wait: so no decision can fall in between. Ten thousand waiters cost a
-/// dictionary entry and a task each. Thread-safe.
+/// Wakes whoever waits for a request's decision in this process, right after the turn that decided it is durable: a turn
+/// of this process at once, one of another by the bus. Subscribe first, then read the request, then wait: so no decision can
+/// fall in between. Ten thousand waiters cost a dictionary entry and a task each. Thread-safe.
 /// </summary>
-public sealed class DecisionHub : ICommitObserver
+public sealed class DecisionHub : ICommitObserver, IDisposable
 {
+    private readonly IDisposable news;
     private readonly Lock gate = new();
     private readonly Dictionary<string, Channel> channels = new(StringComparer.Ordinal);
+
+    /// <summary>Creates the hub and has it listen to the bus.</summary>
+    public DecisionHub(IClusterBus bus) => news = bus.Subscribe(BusTopics.Decided, message => Tell(message.Key));
 
     /// <summary>How many wait at the moment.</summary>
     public int Waiting
@@ -21,6 +25,16 @@ public sealed class DecisionHub : ICommitObserver
         {
             lock (gate)
                 return channels.Values.Sum(c => c.Subscribers);
+        }
+    }
+
+    /// <summary>The requests that are waited for and not known to be decided.</summary>
+    public IReadOnlyList<string> Awaited
+    {
+        get
+        {
+            lock (gate)
+                return [.. channels.Where(c => !c.Value.Decided.Task.IsCompleted).Select(c => c.Key)];
         }
     }
 
@@ -41,15 +55,23 @@ public sealed class DecisionHub : ICommitObserver
     {
         foreach (var message in messages)
         {
-            if (message is not OutboxMessage.ShowRequest { Request: { Status: not RequestStatus.Pending } request })
-                continue;
-            lock (gate)
-            {
-                if (channels.TryGetValue(request.Id, out var channel))
-                    channel.Decided.TrySetResult();
-            }
+            if (message is OutboxMessage.ShowRequest { Request: { Status: not RequestStatus.Pending } request })
+                Tell(request.Id);
         }
     }
+
+    /// <summary>The request is decided: wakes who waits for it.</summary>
+    public void Tell(string requestId)
+    {
+        lock (gate)
+        {
+            if (channels.TryGetValue(requestId, out var channel))
+                channel.Decided.TrySetResult();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => news.Dispose();
 
     internal void Unsubscribe(string requestId)
     {

@@ -7,7 +7,7 @@ using JitGrains.Silo.Outbox;
 namespace JitGrains.Silo.Notifications;
 
 /// <summary>Takes notifications on: written to the durable queue in the form that is sent. Thread-safe.</summary>
-internal sealed class WebhookQueue(SiloOptions options, IDeliveryQueue queue, WebhookSignal signal) : INotificationQueue
+internal sealed class WebhookQueue(SiloOptions options, IDeliveryQueue queue, IClusterBus bus) : INotificationQueue
 {
     public const string Target = "webhook";
 
@@ -16,7 +16,7 @@ internal sealed class WebhookQueue(SiloOptions options, IDeliveryQueue queue, We
         if (options.Webhook is null)
             return;
         await queue.EnqueueAsync(new NewDelivery(notification.Id, Target, notification.Type, Body(notification, options.PublicUrl)), cancellationToken);
-        signal.Ring();
+        bus.Publish(new BusMessage(BusTopics.Delivery, notification.Id));
     }
 
     /// <summary>What is sent. The call's payload stays inside: whoever may see it looks at the control plane.</summary>

@@ -9,20 +9,24 @@ using Microsoft.Extensions.Logging;
 namespace JitGrains.Silo.Notifications;
 
 /// <summary>
-/// Sends what is queued, one delivery after the other, with the specification's headers (webhook-id, webhook-timestamp,
+/// Sends what is queued, one delivery after the other, each taken first so that no other silo sends it too, with the specification's headers (webhook-id, webhook-timestamp,
 /// webhook-signature). 2xx is success; 410 gives up at once; everything else is tried again. Redirects are not followed.
 /// </summary>
 internal sealed partial class WebhookSender(
     SiloOptions options,
     IDeliveryQueue queue,
-    WebhookSignal signal,
+    IClusterBus bus,
     SiloMetrics metrics,
     TimeProvider time,
     ILogger<WebhookSender> logger) : BackgroundService
 {
-    private const int Batch = 16;
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan Idle = TimeSpan.FromHours(1);
+
+    /// <summary>A wake-up may be lost.</summary>
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(15);
+
+    /// <summary>Time to write down what came of an attempt, beyond the attempt's own.</summary>
+    private static readonly TimeSpan SettleWithin = TimeSpan.FromSeconds(20);
 
     /// <summary>Ids are kept this long, so that the same event queued again is not sent again.</summary>
     private static readonly TimeSpan KeepIds = TimeSpan.FromDays(7);
@@ -32,6 +36,8 @@ internal sealed partial class WebhookSender(
         if (options.Webhook is not { } webhook)
             return;
         var secret = webhook.ReadSecret();
+        using var signal = new WebhookSignal();
+        using var news = bus.Subscribe(BusTopics.Delivery, _ => signal.Ring());
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(2) })
         {
             Timeout = webhook.Timeout,
@@ -58,7 +64,7 @@ internal sealed partial class WebhookSender(
     /// <summary>Sends everything that is due; says how long there is nothing to do.</summary>
     private async Task<TimeSpan> SendDueAsync(HttpClient http, WebhookOptions webhook, WebhookSecret secret, CancellationToken stopping)
     {
-        while (await queue.ReadDueAsync(time.GetUtcNow(), Batch, stopping) is { Count: > 0 } due)
+        while (await queue.ClaimDueAsync(time.GetUtcNow(), webhook.Timeout + SettleWithin, limit: 1, stopping) is { Count: > 0 } due)
         {
             foreach (var delivery in due)
                 await SettleAsync(delivery, await AttemptAsync(http, webhook, secret, delivery, stopping), webhook, stopping);

@@ -9,10 +9,13 @@ public interface IDeliveryQueue
     /// <summary>Queues a delivery, due at once. An id that is or was queued already changes nothing.</summary>
     Task EnqueueAsync(NewDelivery delivery, CancellationToken cancellationToken = default);
 
-    /// <summary>Pending deliveries due at this time, the most overdue first.</summary>
-    Task<IReadOnlyList<Delivery>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken = default);
+    /// <summary>
+    /// Takes pending deliveries that are due at this time, the most overdue first. Nobody else is given them until the lease
+    /// is over: then whoever took them is thought to have died, and they are due again.
+    /// </summary>
+    Task<IReadOnlyList<Delivery>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int limit, CancellationToken cancellationToken = default);
 
-    /// <summary>When the next pending delivery is due, or null where none is pending.</summary>
+    /// <summary>When the next pending delivery is due (for one that is taken: when its lease is over), or null where none is pending.</summary>
     Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken = default);
 
     /// <summary>It was delivered. Its id is kept until pruned, so that the same event queued again is not sent again.</summary>

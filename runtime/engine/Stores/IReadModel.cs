@@ -16,6 +16,9 @@ public interface IReadModel
     /// <summary>A request, or null.</summary>
     Task<ApprovalRequestView?> GetRequestAsync(string id, CancellationToken cancellationToken = default);
 
+    /// <summary>Those of these requests that are decided: everything but pending. Unknown ids are passed over.</summary>
+    Task<IReadOnlyList<string>> ListDecidedAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken = default);
+
     /// <summary>Requests by the time they were raised.</summary>
     Task<PageReply<ApprovalRequestView>> ListRequestsAsync(
         RequestFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default);

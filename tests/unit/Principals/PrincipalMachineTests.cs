@@ -41,6 +41,27 @@ public sealed class PrincipalMachineTests
     }
 
     [Fact]
+    public void Only_a_callers_own_open_ask_is_taken_back_and_its_request_is_told_once()
+    {
+        Raise(Ask(1));
+        Assert.IsType<Refusal.NotFound>(Run(PrincipalMachine.Decide(state, new CancelRequestCommand(RequestId(2), Alice), now)).Refusal);
+        Assert.NotNull(Run(PrincipalMachine.Decide(state, new CancelRequestCommand(RequestId(1), Alice), now)).Value);
+        Assert.NotNull(Run(PrincipalMachine.Decide(state, new CancelRequestCommand(RequestId(1), Alice), now)).Value);
+        Assert.Equal(new OutboxMessage.CancelRequest(RequestId(1), Alice), Assert.Single(sent.OfType<OutboxMessage.CancelRequest>()));
+    }
+
+    [Fact]
+    public void What_was_approved_or_has_lapsed_is_not_taken_back()
+    {
+        Raise(Ask(1));
+        var lapsed = PrincipalMachine.Decide(state, new CancelRequestCommand(RequestId(1), Alice), now + TimeSpan.FromHours(1));
+        Assert.IsType<Refusal.NotFound>(lapsed.Reply.Refusal);
+        Issue(Grant());
+        Assert.NotNull(Run(PrincipalMachine.Decide(state, new CancelRequestCommand(RequestId(1), Alice), now)).Value);
+        Assert.Empty(sent.OfType<OutboxMessage.CancelRequest>());
+    }
+
+    [Fact]
     public void Pending_requests_are_limited_and_decided_ones_make_room()
     {
         for (var i = 0; i < PrincipalMachine.MaxPending; i++)

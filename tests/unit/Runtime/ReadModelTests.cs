@@ -60,6 +60,21 @@ public class ReadModelTests
 
     [Theory]
     [MemberData(nameof(Stores))]
+    public async Task Of_many_requests_those_decided_are_found_at_once(string store)
+    {
+        await using var engine = EngineHarness.Create(store);
+        await engine.Store.WriteAsync("one", new OutboxMessage.ShowRequest(Samples.Request("rq_1")), new OutboxMessage.ShowRequest(Samples.Request("rq_2")), new OutboxMessage.ShowRequest(Samples.Request("rq_3")));
+        await engine.Store.WriteAsync(
+            "one",
+            new OutboxMessage.ShowRequest(Samples.Request("rq_2") with { Status = RequestStatus.Approved }),
+            new OutboxMessage.ShowRequest(Samples.Request("rq_3") with { Status = RequestStatus.Denied }));
+        var decided = await engine.Views.ListDecidedAsync(["rq_1", "rq_2", "rq_4"]);
+        Assert.Equal(["rq_2"], decided);
+        Assert.Empty(await engine.Views.ListDecidedAsync([]));
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
     public async Task Rows_show_what_was_written_last(string store)
     {
         await using var engine = EngineHarness.Create(store);

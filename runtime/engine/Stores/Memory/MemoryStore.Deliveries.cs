@@ -15,10 +15,15 @@ internal sealed partial class MemoryStore : IDeliveryQueue
         return Task.CompletedTask;
     }
 
-    public Task<IReadOnlyList<Delivery>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken = default)
+    public Task<IReadOnlyList<Delivery>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int limit, CancellationToken cancellationToken = default)
     {
         lock (gate)
-            return Task.FromResult<IReadOnlyList<Delivery>>([.. Pending().Where(d => d.NextAt <= now).OrderBy(d => d.NextAt).ThenBy(d => d.Id, StringComparer.Ordinal).Take(limit)]);
+        {
+            Delivery[] due = [.. Pending().Where(d => d.NextAt <= now).OrderBy(d => d.NextAt).ThenBy(d => d.Id, StringComparer.Ordinal).Take(limit)];
+            foreach (var delivery in due)
+                deliveries[delivery.Id] = (delivery with { NextAt = now + lease }, true);
+            return Task.FromResult<IReadOnlyList<Delivery>>(due);
+        }
     }
 
     public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken = default)

@@ -16,6 +16,9 @@ internal sealed partial class MemoryStore : IReadModel
     public Task<ApprovalRequestView?> GetRequestAsync(string id, CancellationToken cancellationToken = default) =>
         Task.FromResult(Get<ApprovalRequestView>(requests, id));
 
+    public Task<IReadOnlyList<string>> ListDecidedAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken = default) =>
+        Task.FromResult<IReadOnlyList<string>>([.. ids.Where(id => Get<ApprovalRequestView>(requests, id) is { Status: not RequestStatus.Pending })]);
+
     public Task<PageReply<ApprovalRequestView>> ListRequestsAsync(
         RequestFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default)
     {

@@ -14,14 +14,20 @@ internal sealed partial class SqliteStore : IDeliveryQueue
                 delivery.Id, delivery.Target, delivery.Type, delivery.Body, time.GetUtcNow().UtcTicks),
             cancellationToken);
 
-    public async Task<IReadOnlyList<Delivery>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken = default) =>
-        await readers.ReadAsync(
-            db => db.All(
-                """
-                SELECT id, target, type, body, attempts, queued_at, next_at FROM deliveries
-                WHERE state = 'pending' AND next_at <= $1 ORDER BY next_at, id LIMIT $2
-                """,
-                ReadDelivery, now.UtcTicks, limit),
+    public async Task<IReadOnlyList<Delivery>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int limit, CancellationToken cancellationToken = default) =>
+        await writer.WriteAsync(
+            db =>
+            {
+                var due = db.All(
+                    """
+                    SELECT id, target, type, body, attempts, queued_at, next_at FROM deliveries
+                    WHERE state = 'pending' AND next_at <= $1 ORDER BY next_at, id LIMIT $2
+                    """,
+                    ReadDelivery, now.UtcTicks, limit);
+                foreach (var delivery in due)
+                    db.Execute("UPDATE deliveries SET next_at = $2 WHERE id = $1", delivery.Id, (now + lease).UtcTicks);
+                return due;
+            },
             cancellationToken);
 
     public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken = default) =>

@@ -11,6 +11,12 @@ internal sealed partial class SqliteStore : IReadModel
     public Task<ApprovalRequestView?> GetRequestAsync(string id, CancellationToken cancellationToken = default) =>
         readers.ReadAsync(db => db.One("SELECT doc FROM requests WHERE id = $1", Doc<ApprovalRequestView>, id), cancellationToken);
 
+    public async Task<IReadOnlyList<string>> ListDecidedAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken = default) =>
+        await readers.ReadAsync(
+            db => db.All(
+                "SELECT id FROM requests WHERE id IN (SELECT value FROM json_each($1)) AND status <> 'pending'", r => r.GetString(0), StoreJson.Print(ids)),
+            cancellationToken);
+
     public Task<PageReply<ApprovalRequestView>> ListRequestsAsync(
         RequestFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
         new PageQuery('r', "SELECT doc FROM requests", "raised_at", "id")
