@@ -5,7 +5,7 @@ using JitGrains.Wire;
 namespace JitGrains.Approvals;
 
 /// <summary>One ask, keyed by its id: the votes and the one decision. Every command is idempotent.</summary>
-[Alias("jit.IApprovalRequestGrain")]
+[Alias("jit.IApprovalRequestGrain"), Version(1)]
 public interface IApprovalRequestGrain : IGrainWithStringKey
 {
     /// <summary>Takes on the ask. A second time changes nothing.</summary>

@@ -6,7 +6,7 @@ namespace JitGrains.Audit;
 /// The chain of chains (one grain, key <see cref="Key"/>): every new audit chain, every policy version, every gateway
 /// incarnation. Whoever holds a recent head of it can tell that no whole chain was taken out.
 /// </summary>
-[Alias("jit.ISystemChainGrain")]
+[Alias("jit.ISystemChainGrain"), Version(1)]
 public interface ISystemChainGrain : IGrainWithStringKey
 {
     /// <summary>The one key.</summary>

@@ -9,7 +9,7 @@ namespace JitGrains.Principals;
 /// One caller (subject and whole actor chain, keyed by <see cref="Caller.KeyOf"/>): its grants, and the map from
 /// re-join key to approval request, so that the same ask is raised once. Every command is idempotent by its id.
 /// </summary>
-[Alias("jit.IPrincipalGrain")]
+[Alias("jit.IPrincipalGrain"), Version(1)]
 public interface IPrincipalGrain : IGrainWithStringKey
 {
     /// <summary>Raises an approval request, or finds the one already open for the same ask.</summary>

@@ -10,7 +10,7 @@ namespace JitGrains.Shell;
 /// </summary>
 /// <typeparam name="TState">The machine's state.</typeparam>
 /// <typeparam name="TEvent">The machine's events.</typeparam>
-public abstract class MachineGrain<TState, TEvent>(
+public abstract partial class MachineGrain<TState, TEvent>(
     IStateMachine<TState, TEvent> machine,
     IPersistentState<GrainDocument<TState>> document,
     ITurnClock clock,
@@ -36,11 +36,12 @@ public abstract class MachineGrain<TState, TEvent>(
     protected DateTimeOffset Now => clock.UtcNow > document.State.LastNow ? clock.UtcNow : document.State.LastNow;
 
     /// <inheritdoc/>
-    public Task ReceiveReminder(string reminderName, TickStatus status)
+    public async Task ReceiveReminder(string reminderName, TickStatus status)
     {
         // Written even where nothing happened: what the state says of its reminder must stay true.
         document.State.ReminderAt = null;
-        return Commit(machine.Tick(State, Now), Now);
+        await Commit(machine.Tick(State, Now), Now);
+        await Reminded();
     }
 
     /// <summary>Runs a command.</summary>
@@ -53,6 +54,9 @@ public abstract class MachineGrain<TState, TEvent>(
     {
         var now = notBefore > Now ? notBefore : Now;
         var decision = decide(State, now);
+        // Without a write there is nothing yet that proves the state to be the grain's latest.
+        if (decision.Events.IsEmpty && await Reread())
+            decision = decide(State, now);
         if (!decision.Events.IsEmpty)
             await Commit(decision.Events, now);
         return decision.Reply;
@@ -61,6 +65,7 @@ public abstract class MachineGrain<TState, TEvent>(
     private async Task Commit(ImmutableArray<TEvent> events, DateTimeOffset now)
     {
         var stored = document.State;
+        DropDelivered(stored);
         var messages = new List<OutboxMessage>();
         foreach (var happened in events)
         {
@@ -74,8 +79,9 @@ public abstract class MachineGrain<TState, TEvent>(
         foreach (var message in messages)
             stored.Outbox.Add(new OutboxRecord(++stored.OutboxSequence, message));
         stored.LastNow = now;
-        await KeepReminder(stored, now);
+        var newReminder = await KeepReminder(stored, now);
         await document.WriteStateAsync();
+        await Written(newReminder);
     }
 
     private void Chain(AuditDraft draft, DateTimeOffset now, List<OutboxMessage> messages)
@@ -89,33 +95,20 @@ public abstract class MachineGrain<TState, TEvent>(
             messages.Add(new OutboxMessage.RecordInSystemChain(SystemChain.Opened(entry)));
     }
 
-    private async Task KeepReminder(GrainDocument<TState> stored, DateTimeOffset now)
-    {
-        var due = machine.NextDue(stored.State) ?? (EngineTraits.OutboxStaysInState && stored.Outbox.Count > 0 ? now + ReminderPeriod : null);
-        if (due is null)
-        {
-            if (await this.GetReminder(ReminderName) is { } reminder)
-                await this.UnregisterReminder(reminder);
-            stored.ReminderAt = null;
-        }
-        else if (stored.ReminderAt is null || due < stored.ReminderAt)
-        {
-            await this.RegisterOrUpdateReminder(ReminderName, due > now ? due.Value - now : TimeSpan.Zero, ReminderPeriod);
-            stored.ReminderAt = due;
-        }
-    }
-}
+    // Where the engines differ: Builtin/ and OnOrleans/, one of which is compiled.
 
-/// <summary>Where the engines differ.</summary>
-internal static class EngineTraits
-{
-    /// <summary>
-    /// Whether undelivered messages stay in the state, so that the reminder is their net. On the built-in engine they are
-    /// rows, and its pump finds them by itself.
-    /// </summary>
-#if ORLEANS
-    public static readonly bool OutboxStaysInState = true;
-#else
-    public static readonly bool OutboxStaysInState;
-#endif
+    /// <summary>Reads the state anew where what is in memory may not be the grain's latest; whether it did.</summary>
+    private partial Task<bool> Reread();
+
+    /// <summary>Takes delivered messages out of the document.</summary>
+    private partial void DropDelivered(GrainDocument<TState> stored);
+
+    /// <summary>Sees to it that a reminder comes by the time that something is due; whether there was none before.</summary>
+    private partial Task<bool> KeepReminder(GrainDocument<TState> stored, DateTimeOffset now);
+
+    /// <summary>The document is written.</summary>
+    private partial Task Written(bool newReminder);
+
+    /// <summary>A reminder has come, and what it was for is written.</summary>
+    private partial Task Reminded();
 }

@@ -39,6 +39,14 @@ public sealed class AliasAttribute(string alias) : Attribute
     public string Alias { get; } = alias;
 }
 
+/// <summary>The version of a grain interface: raised when a method is added or a contract changes.</summary>
+[AttributeUsage(AttributeTargets.Interface)]
+public sealed class VersionAttribute(ushort version) : Attribute
+{
+    /// <summary>The version.</summary>
+    public ushort Version { get; } = version;
+}
+
 /// <summary>A method that changes nothing.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class ReadOnlyAttribute : Attribute;
