@@ -26,15 +26,6 @@ public interface IGrainContext
     IGrainReminders Reminders { get; }
 }
 
-/// <summary>Type and key of a grain, printed as <c>type/key</c>.</summary>
-/// <param name="Type">The grain class' stable name (its <see cref="GrainTypeAttribute"/>).</param>
-/// <param name="Key">The string key.</param>
-public readonly record struct GrainId(string Type, string Key)
-{
-    /// <inheritdoc/>
-    public override string ToString() => $"{Type}/{Key}";
-}
-
 /// <summary>Makes references to grains. Thread-safe.</summary>
 public interface IGrainFactory
 {
@@ -60,17 +51,4 @@ public interface IPersistentState<TState>
 
     /// <summary>Reads the state anew.</summary>
     Task ReadStateAsync();
-}
-
-/// <summary>The store holds another version of a grain's state than the one a turn began from.</summary>
-public sealed class InconsistentStateException : Exception
-{
-    /// <summary>Creates the exception.</summary>
-    public InconsistentStateException() { }
-
-    /// <summary>Creates the exception with a message.</summary>
-    public InconsistentStateException(string message) : base(message) { }
-
-    /// <summary>Creates the exception with a message and its cause.</summary>
-    public InconsistentStateException(string message, Exception innerException) : base(message, innerException) { }
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace JitGrains.Runtime.Engine;
 
 /// <summary>How the engine runs. Checked whole when it is added; every problem is listed at once.</summary>
-public sealed class GrainEngineOptions
+public sealed partial class GrainEngineOptions
 {
     private readonly List<Type> grains = [];
 
