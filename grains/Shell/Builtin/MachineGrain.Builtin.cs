@@ -1,3 +1,4 @@
+#pragma warning disable CA1822 // The same members need the instance on Orleans.
 namespace JitGrains.Shell;
 
 /// <summary>
