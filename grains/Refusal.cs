@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using JitGrains.Approvals;
+using JitGrains.Gateways;
 using JitGrains.Grants;
 
 namespace JitGrains;
@@ -23,6 +24,8 @@ namespace JitGrains;
 [JsonDerivedType(typeof(GrantDoesNotCover), "grant_does_not_cover")]
 [JsonDerivedType(typeof(NotTheRequester), "not_the_requester")]
 [JsonDerivedType(typeof(CommandReused), "command_reused")]
+[JsonDerivedType(typeof(LeaseOver), "lease_over")]
+[JsonDerivedType(typeof(TooManyEntries), "too_many_entries")]
 public abstract record Refusal
 {
     private Refusal() { }
@@ -79,6 +82,14 @@ public abstract record Refusal
     /// <summary>The command's id was used before for another command.</summary>
     [GenerateSerializer, Alias("jit.Refusal.CommandReused")]
     public sealed record CommandReused(string CommandId) : Refusal;
+
+    /// <summary>The gateway holds no lease.</summary>
+    [GenerateSerializer, Alias("jit.Refusal.LeaseOver")]
+    public sealed record LeaseOver(LeasePhase Phase) : Refusal;
+
+    /// <summary>The list is full.</summary>
+    [GenerateSerializer, Alias("jit.Refusal.TooManyEntries")]
+    public sealed record TooManyEntries(string What, int Limit) : Refusal;
 }
 
 /// <summary>A grain's answer: a value or a refusal, never both.</summary>

@@ -1,8 +1,10 @@
 using JitGrains.Approvals;
 using JitGrains.Audit;
+using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Principals;
+using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Audit;
 using JitGrains.Silo.ControlPlane;
@@ -64,7 +66,8 @@ public static class SiloExtensions
 
         services.AddGrainEngine(o =>
         {
-            o.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>();
+            o.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>()
+                .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>();
             engine(o);
         });
         services.AddSingleton<IOutboxHandler, OutboxDispatcher>();

@@ -1,5 +1,6 @@
 using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
+using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Outbox;
 using JitGrains.Runtime.Engine;

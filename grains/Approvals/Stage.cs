@@ -59,6 +59,9 @@ public sealed record RecordedVote
 [GenerateSerializer, Alias("jit.ApprovalTerms")]
 public sealed record ApprovalTerms
 {
+    /// <summary>The longest window that a policy can give: no grant lives longer.</summary>
+    public static readonly TimeSpan LongestWindow = TimeSpan.FromDays(7);
+
     /// <summary>The rule's name.</summary>
     [Id(0)] public required string Rule { get; init; }
 

@@ -64,6 +64,24 @@ public static class AuditTypes
 
     /// <summary>A gateway incarnation began.</summary>
     public const string GatewayStarted = "gateway.started";
+
+    /// <summary>A gateway incarnation got its lease.</summary>
+    public const string GatewayOpened = "gateway.opened";
+
+    /// <summary>A gateway incarnation lost its lease against its will.</summary>
+    public const string GatewayCondemned = "gateway.condemned";
+
+    /// <summary>Nothing can start at a gateway incarnation any more.</summary>
+    public const string GatewayClosed = "gateway.closed";
+
+    /// <summary>A principal was blocked.</summary>
+    public const string PrincipalBlocked = "principal.blocked";
+
+    /// <summary>A principal is no longer blocked.</summary>
+    public const string PrincipalUnblocked = "principal.unblocked";
+
+    /// <summary>Grants were revoked by what they have in common.</summary>
+    public const string GrantsRevoked = "grants.revoked";
 }
 
 /// <summary>A field of an entry to be.</summary>

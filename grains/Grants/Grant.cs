@@ -93,6 +93,12 @@ public sealed record Grant
     /// <summary>The votes that carried it; checked again against the current rule at each use.</summary>
     [Id(15)] public ImmutableArray<RecordedVote> Votes { get; init; } = [];
 
+    /// <summary>
+    /// The store's epoch in which it was made; in another it is void, for the store may have forgotten that it was used or
+    /// revoked. Null only before signing.
+    /// </summary>
+    [Id(17)] public string? Epoch { get; init; }
+
     /// <summary>Key id and signature, <c>kid.base64url</c>; null only before signing.</summary>
     [Id(16)] public string? Signature { get; init; }
 

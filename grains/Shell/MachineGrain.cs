@@ -62,6 +62,12 @@ public abstract partial class MachineGrain<TState, TEvent>(
         return decision.Reply;
     }
 
+    /// <summary>
+    /// Whether the event may be forgotten in a crash of the store though others have seen it: a turn of nothing but such
+    /// events does not wait for the disk.
+    /// </summary>
+    protected virtual bool MayBeLost(TEvent happened) => false;
+
     private async Task Commit(ImmutableArray<TEvent> events, DateTimeOffset now)
     {
         var stored = document.State;
@@ -79,6 +85,7 @@ public abstract partial class MachineGrain<TState, TEvent>(
         foreach (var message in messages)
             stored.Outbox.Add(new OutboxRecord(++stored.OutboxSequence, message));
         stored.LastNow = now;
+        stored.MayBeLost = !events.IsEmpty && events.All(MayBeLost);
         var newReminder = await KeepReminder(stored, now);
         await document.WriteStateAsync();
         await Written(newReminder);

@@ -115,6 +115,8 @@ public static class Problems
         Refusal.GrantNotActive r => new Problem("grant-not-active", 409, "The grant is not active", "The grant has ended, or its window has not begun.").With("grant_status", r.Status),
         Refusal.GrantDoesNotCover => new Problem("request-mismatch", 409, "The grant is for something else", "The grant does not cover this call."),
         Refusal.CommandReused => new Problem("command-reused", 409, "The command's id was used before", "Another command was sent under this id."),
+        Refusal.LeaseOver r => new Problem("lease-over", 409, "The gateway holds no lease", "The lease was condemned or closed, or never opened.").With("phase", r.Phase),
+        Refusal.TooManyEntries r => new Problem("too-many-entries", 409, "The list is full", $"There are {r.Limit} {r.What} already.").With("limit", r.Limit),
         _ => throw new InvalidOperationException($"no problem for {refusal.GetType().Name}"),
     };
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Principals;

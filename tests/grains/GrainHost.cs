@@ -3,10 +3,12 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using JitGrains.Approvals;
 using JitGrains.Audit;
+using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Outbox;
 using JitGrains.Principals;
+using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Outbox;
@@ -81,7 +83,8 @@ public sealed class GrainHost : IAsyncDisposable
             options.DataFolder = dataFolder;
             options.UseMemory = dataFolder is null;
             options.RoundTripCalls = true;
-            options.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>();
+            options.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>()
+                .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>();
         });
         var host = new GrainHost(collection.BuildServiceProvider(validateScopes: true), notifications, time, deleteFolder ? dataFolder : null);
         foreach (var service in host.hosted)

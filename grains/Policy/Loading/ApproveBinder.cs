@@ -11,7 +11,6 @@ namespace JitGrains.Policy.Loading;
 internal static class ApproveBinder
 {
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan MostWindow = TimeSpan.FromDays(7);
     private static readonly TimeSpan MostToDecide = TimeSpan.FromDays(30);
     private static readonly TimeSpan StandardWindow = TimeSpan.FromMinutes(10);
 
@@ -97,14 +96,14 @@ internal static class ApproveBinder
                 within.Error("use_within goes with counted uses; a grant of unlimited uses has a window");
         }
 
-        var only = keys["use_within"]?.Duration(Least, MostWindow) ?? StandardWindow;
+        var only = keys["use_within"]?.Duration(Least, ApprovalTerms.LongestWindow) ?? StandardWindow;
         if (keys["window"] is not { } window)
             return (only, only);
         if (window.Node is not YamlMap)
-            return window.Duration(Least, MostWindow) is { } both ? (both, both) : (StandardWindow, StandardWindow);
-        if (window.Shape(PolicyShapes.Window) is not { } parts || parts["max"]?.Duration(Least, MostWindow) is not { } max)
+            return window.Duration(Least, ApprovalTerms.LongestWindow) is { } both ? (both, both) : (StandardWindow, StandardWindow);
+        if (window.Shape(PolicyShapes.Window) is not { } parts || parts["max"]?.Duration(Least, ApprovalTerms.LongestWindow) is not { } max)
             return (StandardWindow, StandardWindow);
-        var standard = parts["default"] is { } d ? d.Duration(Least, MostWindow) ?? Least : StandardWindow < max ? StandardWindow : max;
+        var standard = parts["default"] is { } d ? d.Duration(Least, ApprovalTerms.LongestWindow) ?? Least : StandardWindow < max ? StandardWindow : max;
         if (standard > max)
             parts.Near("default").Error($"the default ({Durations.Show(standard)}) is above the maximum ({Durations.Show(max)})");
         return (standard, max);

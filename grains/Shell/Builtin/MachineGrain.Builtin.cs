@@ -19,8 +19,9 @@ public abstract partial class MachineGrain<TState, TEvent>
     {
         if (machine.NextDue(stored.State) is not { } due)
         {
-            if (await this.GetReminder(ReminderName) is { } reminder)
-                await this.UnregisterReminder(reminder);
+            // Not looked for where there is none: a lease is renewed each second, and none of them has one.
+            if (stored.ReminderAt is not null)
+                await Unregister();
             stored.ReminderAt = null;
         }
         else if (stored.ReminderAt is null || due < stored.ReminderAt)
@@ -34,5 +35,11 @@ public abstract partial class MachineGrain<TState, TEvent>
 
     private partial Task Written(bool newReminder) => Task.CompletedTask;
 
-    private partial Task Reminded() => Task.CompletedTask;
+    private partial Task Reminded() => document.State.ReminderAt is null ? Unregister() : Task.CompletedTask;
+
+    private async Task Unregister()
+    {
+        if (await this.GetReminder(ReminderName) is { } reminder)
+            await this.UnregisterReminder(reminder);
+    }
 }

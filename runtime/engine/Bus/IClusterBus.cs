@@ -38,7 +38,7 @@ public static class BusTopics
     /// <summary>A gateway has mail; the key is its incarnation.</summary>
     public const string Mail = "mail";
 
-    /// <summary>A gateway has acknowledged mail; the key is its incarnation, the data the number up to which.</summary>
+    /// <summary>A gateway has acknowledged mail; the key is its incarnation, the data the mail's ids with commas between.</summary>
     public const string Acknowledged = "ack";
 
     /// <summary>A delivery to a system outside was queued.</summary>

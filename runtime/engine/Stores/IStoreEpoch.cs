@@ -11,12 +11,20 @@ public interface IStoreEpoch
 
     /// <summary>Raised after another epoch began, before any turn runs in it; must be quick and not throw.</summary>
     event EventHandler? Changed;
+
+    /// <summary>
+    /// Whether other processes may write this store while this one lives. Where none can, whoever is on record as running
+    /// when this process starts is known to be gone.
+    /// </summary>
+    bool IsShared => true;
 }
 
 /// <summary>The epoch of a store that only this process writes: it never goes back behind its back.</summary>
 internal sealed class SingleEpoch : IStoreEpoch
 {
     public string Current => "1";
+
+    public bool IsShared => false;
 
     public event EventHandler? Changed
     {

@@ -11,7 +11,7 @@ public sealed class GrantSigningTests
 {
     private readonly GrantSigner signer = new(ECDsa.Create(ECCurve.NamedCurves.nistP256));
 
-    private static Grant Whole => Grant() with { Votes = [Recorded(Bob, Managers)], Actors = [Person("agent")] };
+    private static Grant Whole => Grant() with { Epoch = "1", Votes = [Recorded(Bob, Managers)], Actors = [Person("agent")] };
 
     [Fact]
     public void A_signed_grant_verifies_also_after_a_round_trip()
@@ -37,6 +37,7 @@ public sealed class GrantSigningTests
         { "automatic", g => g with { Automatic = true } },
         { "votes", g => g with { Votes = [Recorded(Carol, Managers)] } },
         { "vote's groups", g => g with { Votes = [Recorded(Bob, Managers, Security)] } },
+        { "epoch", g => g with { Epoch = "2" } },
         { "no signature", g => g with { Signature = null } },
         { "empty signature", g => g with { Signature = "" } },
         { "key id only", g => g with { Signature = g.Signature!.Split('.')[0] + "." } },

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using JitGrains.Approvals;
+using JitGrains.Gateways;
 using JitGrains.Identity;
 using JitGrains.Principals;
 using JitGrains.Runtime.Engine;

@@ -1,34 +1,6 @@
-using System.Collections.Immutable;
-using System.Text.Json.Serialization;
+using JitGrains.Gateways;
 
 namespace JitGrains.Silo.Revocation;
-
-/// <summary>What gateways must no longer rely on.</summary>
-[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
-[JsonDerivedType(typeof(Grants), "grants")]
-[JsonDerivedType(typeof(Policy), "policy")]
-[JsonDerivedType(typeof(Restrictions), "restrictions")]
-public abstract record Invalidation
-{
-    private Invalidation() { }
-
-    /// <summary>Grants of one caller ended.</summary>
-    /// <param name="CallerKey">The principal grain's key.</param>
-    /// <param name="GrantIds">The grants that ended.</param>
-    /// <param name="Version">The view's version from which on they are gone: an older view must not be used any more.</param>
-    /// <param name="Terminate">Whether running executions are cut even where their action drains.</param>
-    public sealed record Grants(string CallerKey, ImmutableArray<string> GrantIds, long Version, bool Terminate = false) : Invalidation;
-
-    /// <summary>Another policy is in force: whoever decides by an older one must load it first.</summary>
-    /// <param name="Sequence">The number of the applied policy.</param>
-    /// <param name="Version">Its version.</param>
-    public sealed record Policy(long Sequence, string Version) : Invalidation;
-
-    /// <summary>The restrictions changed: blocked principals, and grants revoked by what they have in common.</summary>
-    /// <param name="Version">Their version; whoever knows an older one must load them first.</param>
-    /// <param name="Terminate">Whether running executions that they forbid are cut even where their action drains.</param>
-    public sealed record Restrictions(long Version, bool Terminate = false) : Invalidation;
-}
 
 /// <summary>
 /// A part of a gateway that relies on something remembered. All of them have to have applied an invalidation before the
