@@ -1,0 +1,121 @@
+using JitGrains.ClusterTests.Histories;
+using JitGrains.ClusterTests.Recording;
+
+namespace JitGrains.ClusterTests.Checking;
+
+/// <summary>
+/// Nothing starts under an approve rule without a grant that covers it then: issued before, not past its expiry, and not ended
+/// by anybody who was already told so. Times are those of the kernel: when the call's first byte arrived, and when the
+/// revocation's answer did.
+/// </summary>
+internal static class Starts
+{
+    /// <summary>
+    /// Between the last look at the clock and the byte, a thread can lose its core. For expiry nobody waits for it, so that
+    /// much is allowed; it is printed. For what was ended it is not: an answer is given only after that moment has passed.
+    /// </summary>
+    public static readonly TimeSpan ExpirySlack = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>
+    /// What design and docs state as left: a process suspended between its last check and the write of the byte. So a call
+    /// that was on its way when its gateway was suspended, and went out at once when it was resumed. Counted and bounded.
+    /// </summary>
+    public const string Remainder = "remainder";
+
+    private static readonly TimeSpan AtOnce = TimeSpan.FromMilliseconds(100);
+
+    public static Subject? SubjectOf(Evidence evidence, Arrival arrival) => evidence.Subjects.GetValueOrDefault(Subject.OrderOf(arrival.Target));
+
+    public static IEnumerable<Violation> Check(Evidence evidence)
+    {
+        var calls = evidence.All<Call>().Select(c => (c.Id, c.Subject, c.Process, c.SentAt))
+            .Concat(evidence.All<Streamed>().Select(s => (s.Id, s.Subject, s.Process, s.SentAt)))
+            .ToDictionary(c => c.Id, StringComparer.Ordinal);
+        var grants = evidence.Trail.Grants.ToLookup(g => (g.Action, g.Resource, g.Principal));
+        var ends = Ends(evidence);
+        foreach (var arrival in evidence.Arrivals)
+        {
+            if (SubjectOf(evidence, arrival) is not { } subject)
+            {
+                yield return new Violation("starts", $"{arrival.Target} arrived, and nobody ever called it");
+                continue;
+            }
+
+            if (arrival.Call.Length == 0 || !calls.TryGetValue(arrival.Call, out var call) || call.Subject != subject)
+            {
+                yield return new Violation("starts", $"{arrival.Target} arrived as {arrival.Call}, which nobody sent");
+                continue;
+            }
+
+            if (Refusal(evidence, arrival, subject, grants[(subject.Action, subject.Resource, subject.Caller)], ends) is { } why)
+                yield return new Violation(IsRemainder(evidence, call.Process, call.SentAt, arrival.At) ? Remainder : "starts", $"{arrival.Target} arrived at {arrival.At:O} by {call.Process} (sent {(arrival.At - call.SentAt).TotalMilliseconds:0} ms before{Doing(evidence, call.Process, arrival.At)}): {why}");
+        }
+    }
+
+    /// <summary>How long after its grant's expiry anything started, at most.</summary>
+    public static TimeSpan Latest(Evidence evidence)
+    {
+        var grants = evidence.Trail.Grants.ToLookup(g => (g.Action, g.Resource));
+        return evidence.Arrivals
+            .Select(a => SubjectOf(evidence, a) is { Gate: not Gate.Allow } s && grants[(s.Action, s.Resource)].ToList() is { Count: > 0 } mine ? a.At - mine.Max(g => g.ExpiresAt) : TimeSpan.Zero)
+            .Append(TimeSpan.Zero)
+            .Max();
+    }
+
+    /// <summary>Why it must not have started, or null where it might.</summary>
+    private static string? Refusal(
+        Evidence evidence, Arrival arrival, Subject subject, IEnumerable<TrailGrant> grants, Dictionary<string, DateTimeOffset> ends)
+    {
+        if (subject.Gate == Gate.Allow)
+            return Blocked(evidence, arrival, subject);
+        // What was granted and used after the copy and before the restore is in no trail that is left.
+        if (evidence.Restore is { } lost && arrival.At >= lost.CopiedAt && arrival.At <= lost.DownAt)
+            return null;
+        var why = new List<string>();
+        foreach (var grant in grants)
+        {
+            if (grant.IssuedAt > arrival.At)
+                why.Add($"{grant.Id} was issued {Milliseconds(grant.IssuedAt - arrival.At)} later");
+            else if (arrival.At >= grant.ExpiresAt + ExpirySlack)
+                why.Add($"{grant.Id} had expired {Milliseconds(arrival.At - grant.ExpiresAt)} before");
+            else if (ends.TryGetValue(grant.Id, out var at) && arrival.At > at)
+                why.Add($"the end of {grant.Id} had been answered {Milliseconds(arrival.At - at)} before");
+            else if (evidence.Restore is { } restore && grant.IssuedAt <= restore.DownAt && arrival.At > restore.DownAt)
+                why.Add($"{grant.Id} is from before the restore");
+            else
+                return null;
+        }
+
+        return why.Count == 0 ? "no grant is about it" : string.Join("; ", why);
+    }
+
+    private static bool IsRemainder(Evidence evidence, string process, DateTimeOffset sent, DateTimeOffset at) => evidence.Faults.Any(f =>
+        f.Process == process && f.Kind == FaultKind.Suspended && sent <= f.From + AtOnce && at >= f.To - AtOnce && at <= f.To + AtOnce);
+
+    private static string? Blocked(Evidence evidence, Arrival arrival, Subject subject)
+    {
+        var block = evidence.All<Ended>().FirstOrDefault(e => e.Kind == EndKind.Block && e.Succeeded && e.Principal == subject.Caller && e.AnsweredAt < arrival.At);
+        return block is null ? null : $"{subject.Caller} was blocked {Milliseconds(arrival.At - block.AnsweredAt!.Value)} before";
+    }
+
+    /// <summary>For each grant, when somebody was first told that it is over.</summary>
+    private static Dictionary<string, DateTimeOffset> Ends(Evidence evidence)
+    {
+        var ends = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        foreach (var end in evidence.All<Ended>().Where(e => e.Succeeded).OrderByDescending(e => e.AnsweredAt))
+        {
+            foreach (var grant in end.Grants.Concat(end.Answered))
+                ends[grant] = end.AnsweredAt!.Value;
+        }
+
+        return ends;
+    }
+
+    private static string Doing(Evidence evidence, string process, DateTimeOffset at)
+    {
+        var fault = evidence.Faults.LastOrDefault(f => f.Process == process && f.From <= at && at <= f.To + TimeSpan.FromSeconds(1));
+        return fault is null ? "" : $", {process} {fault.Kind} {(at - fault.From).TotalMilliseconds:0} ms after it began, {(at - fault.To).TotalMilliseconds:0} after it ended";
+    }
+
+    private static string Milliseconds(TimeSpan time) => $"{time.TotalMilliseconds:0.###} ms";
+}

@@ -1,0 +1,31 @@
+using JitGrains.ClusterTests.Checking;
+using JitGrains.ClusterTests.Histories;
+
+namespace JitGrains.ClusterTests.Running;
+
+/// <summary>What a run prints: to the file that <c>./test</c> names and shows, and to the test's own output. Thread-safe.</summary>
+internal sealed class Report(Action<string> output)
+{
+    private static readonly Lock Gate = new();
+
+    public void Line(string line)
+    {
+        output(line);
+        if (Environment.GetEnvironmentVariable("JITGRAINS_CLUSTER_REPORT") is { Length: > 0 } file)
+        {
+            lock (Gate)
+                File.AppendAllText(file, line + "\n");
+        }
+    }
+
+    /// <summary>What was done, counted, and what contradicts an invariant.</summary>
+    public void Result(Evidence evidence, History history, IReadOnlyList<Violation> found)
+    {
+        foreach (var (what, count) in history.Counts)
+            Line($"  {what}: {count}");
+        Line($"  calls at the upstream: {evidence.Arrivals.Count}, of them without the kernel's stamp: {evidence.Arrivals.Count(a => !a.Stamped)}");
+        Line($"  latest start after a grant's expiry: {Starts.Latest(evidence).TotalMilliseconds:0} ms");
+        foreach (var violation in found.Take(40))
+            Line($"  {violation.Invariant}: {violation.What}");
+    }
+}
