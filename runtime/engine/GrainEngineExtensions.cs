@@ -36,12 +36,19 @@ public static class GrainEngineExtensions
         services.AddScoped<TurnClock>();
         services.AddScoped<ITurnClock>(s => s.GetRequiredService<TurnClock>());
 
-        services.AddSingleton<IClusterBus, InProcessBus>();
-        services.AddSingleton<IStoreEpoch, SingleEpoch>();
-        if (options.UseMemory)
-            AddStore<MemoryStore>(services);
+        if (options.Database is not null)
+        {
+            AddPostgres(services);
+        }
         else
-            AddStore<SqliteStore>(services);
+        {
+            services.AddSingleton<IClusterBus, InProcessBus>();
+            services.AddSingleton<IStoreEpoch, SingleEpoch>();
+            if (options.UseMemory)
+                AddStore<MemoryStore>(services);
+            else
+                AddStore<SqliteStore>(services);
+        }
 
         services.AddSingleton<OutboxPump>();
         services.AddSingleton<IOutboxPump>(s => s.GetRequiredService<OutboxPump>());
@@ -49,6 +56,20 @@ public static class GrainEngineExtensions
         services.AddSingleton<ReminderService>();
         services.AddHostedService(s => s.GetRequiredService<ReminderService>());
         return services;
+    }
+
+    private static void AddPostgres(IServiceCollection services)
+    {
+        services.AddSingleton<PostgresConnections>();
+        services.AddSingleton<PostgresEpoch>();
+        services.AddSingleton<IStoreEpoch>(s => s.GetRequiredService<PostgresEpoch>());
+        services.AddSingleton<PostgresOpening>();
+        // Before every other service: it fails the start where the database cannot be used.
+        services.AddHostedService(s => s.GetRequiredService<PostgresOpening>());
+        services.AddSingleton<PostgresBus>();
+        services.AddSingleton<IClusterBus>(s => s.GetRequiredService<PostgresBus>());
+        services.AddHostedService(s => s.GetRequiredService<PostgresBus>());
+        AddStore<PostgresStore>(services);
     }
 
     private static void AddStore<TStore>(IServiceCollection services)

@@ -7,11 +7,59 @@ public sealed partial class GrainEngineOptions
 {
     private readonly List<Type> grains = [];
 
-    /// <summary>The folder of the database file, created (mode 0700) where it is missing. Either this or <see cref="UseMemory"/>; no default.</summary>
+    /// <summary>The folder of the database file, created (mode 0700) where it is missing. One of this, <see cref="UseMemory"/> and <see cref="Database"/>; no default.</summary>
     public string? DataFolder { get; set; }
 
     /// <summary>Keep everything in memory, for tests: same behaviour, nothing durable. Default false.</summary>
     public bool UseMemory { get; set; }
+
+    /// <summary>The connection string of a PostgreSQL database (15 or later) that several processes may share. It may hold a password: never log it.</summary>
+    public string? Database { get; set; }
+
+    /// <summary>The same database by a login that may change its schema. Default: <see cref="Database"/>.</summary>
+    public string? DatabaseOwner { get; set; }
+
+    /// <summary>The same database without a pooler in between, for the one connection that listens. Default: <see cref="Database"/>.</summary>
+    public string? DatabaseListen { get; set; }
+
+    /// <summary>
+    /// Whether <see cref="Database"/> is reached through a pooler that gives out connections by the transaction (pgbouncer): no
+    /// prepared statements then, and each transaction sets its own timeouts. Default false.
+    /// </summary>
+    public bool DatabaseBehindPooler { get; set; }
+
+    /// <summary>Connections to the database. Beyond those that deliver messages, as many turns run at once. Default 32.</summary>
+    public int DatabaseConnections { get; set; } = 32;
+
+    /// <summary>How long a turn waits for a grain that another process has locked. Default 2 s.</summary>
+    public TimeSpan DatabaseLockTimeout { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a statement may take. Default 5 s; without any answer, the process gives up 2 s later.</summary>
+    public TimeSpan DatabaseStatementTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a process that has stopped running may keep a grain locked. Default 5 s.</summary>
+    public TimeSpan DatabaseIdleTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long connecting may take, or waiting for a free connection. Default 3 s; counted in whole seconds.</summary>
+    public TimeSpan DatabaseConnectTimeout { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a start waits for a database that does not answer, or for its schema. Default 30 s.</summary>
+    public TimeSpan DatabaseStartWait { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Take turns' time from the database's clock, which all processes share. Default true; false is for tests with a clock of their own.</summary>
+    public bool UseDatabaseClock { get; set; } = true;
+
+    /// <summary>Deliver grains' messages in this process. Where false, other processes that share the database are told of them. Default true.</summary>
+    public bool RunsOutbox { get; set; } = true;
+
+    /// <summary>Deliver reminders in this process. Where false, other processes that share the database do. Default true.</summary>
+    public bool RunsReminders { get; set; } = true;
+
+    /// <summary>How often a shared database is searched for messages that nobody was told of. Default 2 s.</summary>
+    public TimeSpan OutboxSweep { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a process of several may take over a due reminder before another tries. Default 30 s.</summary>
+    public TimeSpan ReminderClaim { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Pass arguments and results through the serializer, as between machines, so that aliasing shows. For tests. Default false.</summary>
     public bool RoundTripCalls { get; set; }
@@ -56,8 +104,9 @@ public sealed partial class GrainEngineOptions
     internal GrainTypes Validate()
     {
         var problems = new List<string>();
-        if (UseMemory == (DataFolder is not null))
-            problems.Add($"choose one store: either {nameof(DataFolder)} or {nameof(UseMemory)}");
+        if ((UseMemory ? 1 : 0) + (DataFolder is null ? 0 : 1) + (Database is null ? 0 : 1) != 1)
+            problems.Add($"choose one store: either {nameof(DataFolder)} or {nameof(Database)} or {nameof(UseMemory)}");
+        CheckDatabase(problems);
         if (DataFolder is not null && string.IsNullOrWhiteSpace(DataFolder))
             problems.Add($"{nameof(DataFolder)} is empty");
         AtLeastOne(problems, nameof(OutboxParallelism), OutboxParallelism);
@@ -74,6 +123,29 @@ public sealed partial class GrainEngineOptions
         return problems.Count == 0
             ? types
             : throw new OptionsValidationException(nameof(GrainEngineOptions), typeof(GrainEngineOptions), problems);
+    }
+
+    private void CheckDatabase(List<string> problems)
+    {
+        foreach (var (name, text) in ((string, string?)[])[(nameof(Database), Database), (nameof(DatabaseOwner), DatabaseOwner), (nameof(DatabaseListen), DatabaseListen)])
+        {
+            if (text is not null && !PostgresConnections.IsConnectionString(text))
+                problems.Add($"{name} is no connection string (Host=...;Database=...;Username=...;Password=...)");
+            if (text is not null && Database is null)
+                problems.Add($"{name} is set without {nameof(Database)}");
+        }
+
+        if (Database is null && !(RunsOutbox && RunsReminders))
+            problems.Add($"{nameof(RunsOutbox)} and {nameof(RunsReminders)} can be false only where processes share a {nameof(Database)}");
+        if (DatabaseConnections <= OutboxParallelism)
+            problems.Add($"{nameof(DatabaseConnections)} is {DatabaseConnections}; it must be more than {nameof(OutboxParallelism)} ({OutboxParallelism}), since a delivery holds a connection while turns need others");
+        Positive(problems, nameof(DatabaseLockTimeout), DatabaseLockTimeout);
+        Positive(problems, nameof(DatabaseStatementTimeout), DatabaseStatementTimeout);
+        Positive(problems, nameof(DatabaseIdleTimeout), DatabaseIdleTimeout);
+        Positive(problems, nameof(DatabaseConnectTimeout), DatabaseConnectTimeout);
+        Positive(problems, nameof(DatabaseStartWait), DatabaseStartWait);
+        Positive(problems, nameof(OutboxSweep), OutboxSweep);
+        Positive(problems, nameof(ReminderClaim), ReminderClaim);
     }
 
     private static void AtLeastOne(List<string> problems, string name, int value)

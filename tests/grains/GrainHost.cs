@@ -54,14 +54,42 @@ public sealed class GrainHost : IAsyncDisposable
     public IApprovalRequestGrain Request(string id) => services.GetRequiredService<IGrainFactory>().GetGrain<IApprovalRequestGrain>(id);
 
     /// <summary>Starts on the named store (<see cref="Stores"/>), in a folder of its own that goes with the host.</summary>
-    public static Task<GrainHost> StartAsync(string store)
+    public static async Task<GrainHost> StartAsync(string store)
     {
+        var time = new ManualTime(Sample.Start);
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        if (store == "postgres")
+            return await StartOnAsync(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(), time, key);
         var folder = store == "memory" ? null : Directory.CreateTempSubdirectory("jitgrains-test-").FullName;
-        return StartInAsync(folder, new ManualTime(Sample.Start), ECDsa.Create(ECCurve.NamedCurves.nistP256), deleteFolder: true);
+        return await StartInAsync(folder, time, key, deleteFolder: true);
     }
 
+    /// <summary>Starts on a PostgreSQL database, which other hosts may share.</summary>
+    public static Task<GrainHost> StartOnAsync(string database, ManualTime time, ECDsa signingKey, Action<GrainEngineOptions>? configure = null) =>
+        StartAsync(
+            options =>
+            {
+                options.Database = database;
+                options.UseDatabaseClock = false;
+                configure?.Invoke(options);
+            },
+            time,
+            signingKey,
+            folderToDelete: null);
+
     /// <summary>Starts in a folder that outlives the host.</summary>
-    public static async Task<GrainHost> StartInAsync(string? dataFolder, ManualTime time, ECDsa signingKey, bool deleteFolder = false)
+    public static Task<GrainHost> StartInAsync(string? dataFolder, ManualTime time, ECDsa signingKey, bool deleteFolder = false) =>
+        StartAsync(
+            options =>
+            {
+                options.DataFolder = dataFolder;
+                options.UseMemory = dataFolder is null;
+            },
+            time,
+            signingKey,
+            deleteFolder ? dataFolder : null);
+
+    private static async Task<GrainHost> StartAsync(Action<GrainEngineOptions> store, ManualTime time, ECDsa signingKey, string? folderToDelete)
     {
         var notifications = new Notifications();
         var collection = new ServiceCollection();
@@ -80,13 +108,12 @@ public sealed class GrainHost : IAsyncDisposable
         collection.AddSingleton<IRevocationService, RevocationService>();
         collection.AddGrainEngine(options =>
         {
-            options.DataFolder = dataFolder;
-            options.UseMemory = dataFolder is null;
+            store(options);
             options.RoundTripCalls = true;
             options.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>()
                 .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>();
         });
-        var host = new GrainHost(collection.BuildServiceProvider(validateScopes: true), notifications, time, deleteFolder ? dataFolder : null);
+        var host = new GrainHost(collection.BuildServiceProvider(validateScopes: true), notifications, time, folderToDelete);
         foreach (var service in host.hosted)
             await service.StartAsync(CancellationToken.None);
         return host;

@@ -3,5 +3,5 @@ namespace JitGrains.GrainTests;
 /// <summary>The engines and stores that each scenario runs on: the same assertions, whatever is underneath.</summary>
 public static class Stores
 {
-    public static TheoryData<string> All => ["memory", "sqlite"];
+    public static TheoryData<string> All => ["memory", "sqlite", "postgres"];
 }

@@ -23,7 +23,7 @@ public sealed class PostgresServer : IAsyncDisposable
         """;
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
-    private static readonly Lazy<Task<PostgresServer>> SharedServer = new(() => StartAsync());
+    private static readonly Lazy<Task<PostgresServer>> SharedServer = new(() => StartAsync(durable: false));
 
     private readonly string password = Guid.NewGuid().ToString("N");
     private readonly bool durable;
@@ -44,7 +44,7 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>The postmaster's process id, while it runs.</summary>
     public int ProcessId => int.Parse(File.ReadLines(Path.Combine(DataFolder, "postmaster.pid")).First());
 
-    /// <summary>The server that all tests of the run share, started with its first use. Leave it running.</summary>
+    /// <summary>The server that all tests of the run share, started with its first use; not durable, for speed. Leave it running.</summary>
     public static Task<PostgresServer> SharedAsync() => SharedServer.Value;
 
     /// <summary>Makes and starts a server of one's own: for tests that stop it, or set it back.</summary>

@@ -7,7 +7,8 @@ namespace JitGrains.Runtime.Engine;
 
 /// <summary>
 /// Drains grains' outboxes: woken by each commit, and at start for what a crash left over. One worker at a time for a
-/// source, so its messages arrive in order; a failed one holds up its own source and no other.
+/// source, so its messages arrive in order; a failed one holds up its own source and no other. Of processes that share a
+/// store, one at a time drains a source; each looks now and then for what nobody told it of.
 /// </summary>
 internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
 {
@@ -21,21 +22,28 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
     private readonly ILogger logger;
     private readonly Channel<GrainId> ready = Channel.CreateUnbounded<GrainId>();
     private readonly OutboxSources sources;
+    private readonly IClusterBus bus;
+    private readonly Alarm sweep;
 
     // What an earlier run left over is known.
     private readonly TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public OutboxPump(
-        IGrainStore store, CommitHub commits, IServiceProvider services, GrainEngineOptions options, TimeProvider time, EngineTelemetry telemetry, ILogger<OutboxPump> logger)
+        IGrainStore store, CommitHub commits, IClusterBus bus, IServiceProvider services, GrainEngineOptions options, TimeProvider time, EngineTelemetry telemetry, ILogger<OutboxPump> logger)
     {
-        (this.store, this.services, this.options, this.time, this.telemetry, this.logger) = (store, services, options, time, telemetry, logger);
+        (this.store, this.bus, this.services, this.options, this.time, this.telemetry, this.logger) = (store, bus, services, options, time, telemetry, logger);
         sources = new OutboxSources(source => ready.Writer.TryWrite(source));
-        commits.MessagesWritten += sources.Signal;
+        sweep = new Alarm(time);
+        commits.MessagesWritten += options.RunsOutbox
+            ? source => sources.Signal(source, own: true)
+            : source => bus.Publish(new BusMessage(BusTopics.Outbox, source.ToString()));
         telemetry.Observe("jitgrains.outbox.depth", "{grain}", "Grains with undelivered outbox messages", () => sources.Count);
     }
 
     public async Task WhenIdleAsync(CancellationToken cancellationToken = default)
     {
+        if (!options.RunsOutbox)
+            return;
         await started.Task.WaitAsync(cancellationToken);
         await sources.WhenIdle.WaitAsync(cancellationToken);
     }
@@ -49,12 +57,62 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (!options.RunsOutbox)
+            return;
         // Resolved here: the handler needs the grain factory, whose turns wake this service.
         var handler = services.GetRequiredService<IOutboxHandler>();
-        foreach (var source in await store.ListOutboxSourcesAsync(stoppingToken))
-            sources.Signal(source);
-        started.SetResult();
-        await Task.WhenAll(Enumerable.Range(0, options.OutboxParallelism).Select(_ => WorkAsync(handler, stoppingToken)));
+        using var told = store.IsShared ? bus.Subscribe(BusTopics.Outbox, message => SignalOther(message.Key)) : null;
+        EventHandler resumed = (_, _) => Resume();
+        bus.Resumed += resumed;
+        try
+        {
+            await Task.WhenAll(Enumerable.Range(0, options.OutboxParallelism).Select(_ => WorkAsync(handler, stoppingToken)).Append(SweepAsync(stoppingToken)));
+        }
+        finally
+        {
+            bus.Resumed -= resumed;
+        }
+    }
+
+    /// <summary>Looks for messages that nobody told this process of: once at the start, and over and over in a shared store.</summary>
+    private async Task SweepAsync(CancellationToken stopping)
+    {
+        try
+        {
+            do
+            {
+                try
+                {
+                    foreach (var source in await store.ListOutboxSourcesAsync(stopping))
+                        sources.Signal(source, own: false);
+                    started.TrySetResult();
+                }
+                catch (Exception e) when (!stopping.IsCancellationRequested)
+                {
+                    LogSweepFailed(logger, e, options.OutboxSweep.TotalSeconds);
+                }
+
+                if (store.IsShared || !started.Task.IsCompleted)
+                    await sweep.WaitUntilAsync(time.GetUtcNow() + options.OutboxSweep, stopping);
+            }
+            while (store.IsShared || !started.Task.IsCompleted);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The process is ending.
+        }
+    }
+
+    private void SignalOther(string key)
+    {
+        if (key.IndexOf('/', StringComparison.Ordinal) is var slash and > 0)
+            sources.Signal(new GrainId(key[..slash], key[(slash + 1)..]), own: false);
+    }
+
+    private void Resume()
+    {
+        sources.WakeAll();
+        sweep.Ring();
     }
 
     private async Task WorkAsync(IOutboxHandler handler, CancellationToken stopping)
@@ -74,12 +132,12 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
     {
         do
         {
-            sources.Begin(source);
+            var own = sources.Begin(source);
             try
             {
                 var more = true;
                 while (more)
-                    more = await DeliverBatchAsync(handler, source, stopping) == BatchSize;
+                    more = await DeliverBatchAsync(handler, source, own, stopping) == BatchSize;
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
@@ -94,13 +152,17 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         while (!sources.End(source));
     }
 
-    private async Task<int> DeliverBatchAsync(IOutboxHandler handler, GrainId source, CancellationToken stopping)
+    private async Task<int> DeliverBatchAsync(IOutboxHandler handler, GrainId source, bool own, CancellationToken stopping)
     {
-        var records = await store.ReadOutboxAsync(source, BatchSize, stopping);
+        // Where another process is at it, it has been told of what is new as well. Only what this process wrote itself
+        // nobody else knows of: that it waits for.
+        await using var claim = await store.ClaimOutboxAsync(source, BatchSize, wait: own, stopping);
+        if (claim is null)
+            return 0;
         var delivered = 0;
         try
         {
-            foreach (var record in records)
+            foreach (var record in claim.Records)
             {
                 await handler.HandleAsync(source, record, stopping);
                 delivered++;
@@ -113,11 +175,11 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
             {
                 telemetry.Delivered(delivered);
                 sources.Progress(source);
-                await store.DeleteOutboxAsync(source, records[delivered - 1].Sequence, CancellationToken.None);
+                await claim.CompleteAsync(claim.Records[delivered - 1].Sequence);
             }
         }
 
-        return records.Count;
+        return claim.Records.Count;
     }
 
     private TimeSpan Backoff(int failures)

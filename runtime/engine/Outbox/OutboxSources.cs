@@ -39,28 +39,35 @@ internal sealed class OutboxSources(Action<GrainId> ready)
         }
     }
 
-    /// <summary>The grain has new messages.</summary>
-    public void Signal(GrainId id)
+    /// <summary>
+    /// The grain has new messages. <paramref name="own"/>: written by this process, which then sees to it that they are
+    /// delivered; others it may leave to whoever is at it.
+    /// </summary>
+    public void Signal(GrainId id, bool own)
     {
         lock (gate)
         {
             if (sources.TryGetValue(id, out var source))
             {
                 source.HasNew = true;
+                source.IsOwn |= own;
                 return;
             }
 
-            sources.Add(id, new Source { HasNew = true });
+            sources.Add(id, new Source { HasNew = true, IsOwn = own });
         }
 
         ready(id);
     }
 
-    /// <summary>A worker is about to read the grain's messages.</summary>
-    public void Begin(GrainId id)
+    /// <summary>A worker is about to read the grain's messages; returns whether some are this process' own.</summary>
+    public bool Begin(GrainId id)
     {
         lock (gate)
+        {
             sources[id].HasNew = false;
+            return sources[id].IsOwn;
+        }
     }
 
     /// <summary>The worker found no more; false where new ones came meanwhile.</summary>
@@ -101,13 +108,25 @@ internal sealed class OutboxSources(Action<GrainId> ready)
         }
     }
 
+    /// <summary>Ends every wait: what kept messages from being delivered may be over.</summary>
+    public void WakeAll()
+    {
+        GrainId[] all;
+        lock (gate)
+            all = [.. sources.Where(s => s.Value.Timer is not null).Select(s => s.Key)];
+        foreach (var id in all)
+            Wake(id);
+    }
+
     private void Wake(GrainId id)
     {
         lock (gate)
         {
+            if (!sources.TryGetValue(id, out var source) || source.Timer is null)
+                return;
             waiting--;
-            sources[id].Timer?.Dispose();
-            sources[id].Timer = null;
+            source.Timer.Dispose();
+            source.Timer = null;
         }
 
         ready(id);
@@ -133,6 +152,8 @@ internal sealed class OutboxSources(Action<GrainId> ready)
     private sealed class Source
     {
         public bool HasNew { get; set; }
+
+        public bool IsOwn { get; set; }
 
         public int Failures { get; set; }
 

@@ -36,14 +36,17 @@ internal sealed partial class ReminderService : BackgroundService
     /// <summary>Delivers what is due; returns whether there may be more.</summary>
     internal async Task<bool> RunDueAsync(CancellationToken cancellationToken)
     {
-        var due = await store.ReadDueRemindersAsync(time.GetUtcNow(), BatchSize, cancellationToken);
+        var now = await store.ReadClockAsync(cancellationToken);
+        var due = await store.ReadDueRemindersAsync(now, BatchSize, cancellationToken);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.ReminderParallelism, CancellationToken = cancellationToken };
-        await Parallel.ForEachAsync(due, parallel, async (reminder, _) => await DeliverAsync(reminder));
+        await Parallel.ForEachAsync(due, parallel, async (reminder, _) => await DeliverAsync(reminder, now));
         return due.Count == BatchSize;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (!options.RunsReminders)
+            return;
         while (!stoppingToken.IsCancellationRequested)
         {
             // Until the next time to wake is known, whatever is registered rings.
@@ -53,8 +56,9 @@ internal sealed partial class ReminderService : BackgroundService
             {
                 if (await RunDueAsync(stoppingToken))
                     continue;
-                if (await store.NextReminderAfterAsync(time.GetUtcNow(), stoppingToken) is { } next && next < wake)
-                    wake = next;
+                var now = await store.ReadClockAsync(stoppingToken);
+                if (await store.NextReminderAfterAsync(now, stoppingToken) is { } next && next - now < options.ReminderPoll)
+                    wake = time.GetUtcNow() + (next - now);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
@@ -77,9 +81,8 @@ internal sealed partial class ReminderService : BackgroundService
         }
     }
 
-    private async Task DeliverAsync(StoredReminder reminder)
+    private async Task DeliverAsync(StoredReminder reminder, DateTimeOffset now)
     {
-        var now = time.GetUtcNow();
         telemetry.Reminded(now - reminder.Due);
         try
         {

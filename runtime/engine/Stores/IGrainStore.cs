@@ -8,6 +8,9 @@ namespace JitGrains.Runtime.Engine;
 /// </summary>
 public interface IGrainStore
 {
+    /// <summary>Whether other processes use the same store: then messages and reminders are claimed before they are delivered.</summary>
+    bool IsShared { get; }
+
     /// <summary>
     /// Begins a turn of one grain. The engine runs one turn of a grain at a time within the process; a store that several
     /// processes share holds a lock on the grain until the session is disposed, unless the turn only reads.
@@ -23,10 +26,23 @@ public interface IGrainStore
     /// <summary>A grain's undelivered messages in order, at most <paramref name="limit"/>.</summary>
     Task<IReadOnlyList<OutboxRecord>> ReadOutboxAsync(GrainId source, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Forgets a grain's messages up to and including this sequence number: they were delivered.</summary>
-    Task DeleteOutboxAsync(GrainId source, long throughSequence, CancellationToken cancellationToken);
+    /// <summary>
+    /// Takes a grain's undelivered messages, in order, at most <paramref name="limit"/>, so that nobody else delivers them until
+    /// the claim is disposed of.
+    /// </summary>
+    /// <param name="source">The grain.</param>
+    /// <param name="limit">Most messages.</param>
+    /// <param name="wait">Whether to wait while another process has the claim; otherwise there is none then (null).</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    Task<IOutboxClaim?> ClaimOutboxAsync(GrainId source, int limit, bool wait, CancellationToken cancellationToken);
 
-    /// <summary>Reminders due at this time, the most overdue first, at most <paramref name="limit"/>.</summary>
+    /// <summary>The store's time, by which reminders are due; the same clock as turns' times.</summary>
+    Task<DateTimeOffset> ReadClockAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reminders due at this time, the most overdue first, at most <paramref name="limit"/>. A shared store gives a reminder to
+    /// one process only, until it is moved on or that process took too long over it.
+    /// </summary>
     Task<IReadOnlyList<StoredReminder>> ReadDueRemindersAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken);
 
     /// <summary>When the next reminder after this time is due, or null where none is.</summary>
@@ -34,6 +50,26 @@ public interface IGrainStore
 
     /// <summary>Moves a reminder on, unless it was removed or registered anew since it was read.</summary>
     Task MoveReminderAsync(StoredReminder reminder, DateTimeOffset due, CancellationToken cancellationToken);
+}
+
+/// <summary>A hold on one grain's undelivered messages. Used by one delivery; not thread-safe.</summary>
+public interface IOutboxClaim : IAsyncDisposable
+{
+    /// <summary>The messages, in order.</summary>
+    IReadOnlyList<OutboxRecord> Records { get; }
+
+    /// <summary>Forgets the messages up to and including this sequence number: they were delivered. At most once, and last.</summary>
+    Task CompleteAsync(long throughSequence);
+}
+
+/// <summary>A claim within one process, where the pump gives a grain to one worker at a time.</summary>
+internal sealed class OwnClaim(IReadOnlyList<OutboxRecord> records, Func<long, Task> forget) : IOutboxClaim
+{
+    public IReadOnlyList<OutboxRecord> Records => records;
+
+    public Task CompleteAsync(long throughSequence) => forget(throughSequence);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
 /// <summary>One turn's hold on its grain. Used by one turn only; not thread-safe.</summary>

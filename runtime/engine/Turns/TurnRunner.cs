@@ -21,7 +21,9 @@ internal sealed class TurnRunner(IGrainStore store, CommitHub commits, TurnQueue
 
         using var activity = EngineTelemetry.StartTurn(grain.Type, method);
         var queuedAt = time.GetTimestamp();
-        await queues.EnterAsync(grain);
+        // What only reads sees what is written, and has nobody to wait for.
+        if (!readOnly)
+            await queues.EnterAsync(grain);
         var marker = new Marker($"{grain.Type}.{method}");
         var succeeded = false;
         try
@@ -35,7 +37,8 @@ internal sealed class TurnRunner(IGrainStore store, CommitHub commits, TurnQueue
         {
             // Work that the turn left running carries the marker on, and is no longer within a turn.
             marker.Running = false;
-            queues.Leave(grain);
+            if (!readOnly)
+                queues.Leave(grain);
             if (!succeeded)
                 activity?.SetStatus(ActivityStatusCode.Error);
             telemetry.TurnEnded(grain.Type, method, time.GetElapsedTime(queuedAt), succeeded);

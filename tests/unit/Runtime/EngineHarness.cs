@@ -15,12 +15,14 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
     private readonly CancellationTokenSource stopping = new();
     private IHostedService[] running = [];
 
-    private EngineHarness(string store, string? folder, ManualTime? time, Action<GrainEngineOptions>? configure, Action<IServiceCollection>? add)
+    private EngineHarness(
+        string store, string? folder, ManualTime? time, Action<GrainEngineOptions>? configure, Action<IServiceCollection>? add, string? database)
     {
         Time = time ?? new ManualTime();
         if (store == "sqlite" && folder is null)
             ownFolder = new TempFolder();
         Folder = folder ?? ownFolder?.Path;
+        Database = store == "postgres" ? database ?? NewDatabase() : null;
         var collection = new ServiceCollection();
         collection.AddSingleton<TimeProvider>(Time);
         collection.AddSingleton(Log);
@@ -30,19 +32,24 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
             options.AddGrain<TallyGrain>();
             options.UseMemory = store == "memory";
             options.DataFolder = Folder;
+            options.Database = Database;
+            options.UseDatabaseClock = false;
             configure?.Invoke(options);
         });
         add?.Invoke(collection);
         services = collection.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
     }
 
-    public static TheoryData<string> Stores { get; } = ["memory", "sqlite"];
+    public static TheoryData<string> Stores { get; } = ["memory", "sqlite", "postgres"];
 
     public ManualTime Time { get; }
 
     public TallyLog Log { get; } = new();
 
     public string? Folder { get; }
+
+    /// <summary>On PostgreSQL, its connection string; other engines may share it.</summary>
+    public string? Database { get; }
 
     /// <summary>What the outbox delivered, in order.</summary>
     public ConcurrentQueue<(GrainId Source, long Sequence, OutboxMessage Message)> Delivered { get; } = [];
@@ -64,13 +71,23 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
     public ReminderService Reminders => services.GetRequiredService<ReminderService>();
 
     public static EngineHarness Create(
-        string store, string? folder = null, ManualTime? time = null, Action<GrainEngineOptions>? configure = null, Action<IServiceCollection>? add = null) =>
-        new(store, folder, time, configure, add);
+        string store,
+        string? folder = null,
+        ManualTime? time = null,
+        Action<GrainEngineOptions>? configure = null,
+        Action<IServiceCollection>? add = null,
+        string? database = null) =>
+        new(store, folder, time, configure, add, database);
 
     public static async Task<EngineHarness> StartAsync(
-        string store, string? folder = null, ManualTime? time = null, Action<GrainEngineOptions>? configure = null, Action<IServiceCollection>? add = null)
+        string store,
+        string? folder = null,
+        ManualTime? time = null,
+        Action<GrainEngineOptions>? configure = null,
+        Action<IServiceCollection>? add = null,
+        string? database = null)
     {
-        var harness = new EngineHarness(store, folder, time, configure, add);
+        var harness = new EngineHarness(store, folder, time, configure, add, database);
         await harness.StartServicesAsync();
         return harness;
     }
@@ -100,6 +117,10 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
             await deliver(source, record);
         Delivered.Enqueue((source, record.Sequence, record.Message));
     }
+
+    // On a thread of its own: the tests' threads are few, and each may be here.
+    private static string NewDatabase() =>
+        Task.Run(async () => await (await PostgresServer.SharedAsync()).CreateDatabaseAsync()).GetAwaiter().GetResult();
 
     public async ValueTask DisposeAsync()
     {

@@ -15,6 +15,8 @@ internal sealed partial class MemoryStore(TimeProvider time) : IGrainStore, ISto
     private readonly Dictionary<(GrainId, string), StoredReminder> reminders = [];
     private long registrations;
 
+    public bool IsShared => false;
+
     public StoreHealth Current => StoreHealth.Good;
 
     public Task<StoreHealth> CheckAsync(CancellationToken cancellationToken = default) => Task.FromResult(StoreHealth.Good);
@@ -38,7 +40,12 @@ internal sealed partial class MemoryStore(TimeProvider time) : IGrainStore, ISto
         }
     }
 
-    public Task DeleteOutboxAsync(GrainId source, long throughSequence, CancellationToken cancellationToken)
+    public async Task<IOutboxClaim?> ClaimOutboxAsync(GrainId source, int limit, bool wait, CancellationToken cancellationToken) =>
+        new OwnClaim(await ReadOutboxAsync(source, limit, cancellationToken), through => DeleteOutboxAsync(source, through));
+
+    public Task<DateTimeOffset> ReadClockAsync(CancellationToken cancellationToken) => Task.FromResult(clock.GetUtcNow());
+
+    private Task DeleteOutboxAsync(GrainId source, long throughSequence)
     {
         lock (gate)
         {

@@ -24,6 +24,8 @@ internal sealed partial class SqliteStore : IGrainStore, IStoreHealth, IDisposab
         readers = new SqliteReaders(file.Path, options.ReadConnections);
     }
 
+    public bool IsShared => false;
+
     public StoreHealth Current => writer.Health;
 
     internal SqliteWriter Writer => writer;
@@ -66,11 +68,13 @@ internal sealed partial class SqliteStore : IGrainStore, IStoreHealth, IDisposab
                 source.Type, source.Key, limit),
             cancellationToken);
 
-    public Task DeleteOutboxAsync(GrainId source, long throughSequence, CancellationToken cancellationToken) =>
-        writer.WriteAsync(
-            db => db.Execute(
-                "DELETE FROM outbox WHERE source_type = $1 AND source_key = $2 AND seq <= $3", source.Type, source.Key, throughSequence),
-            cancellationToken);
+    public async Task<IOutboxClaim?> ClaimOutboxAsync(GrainId source, int limit, bool wait, CancellationToken cancellationToken) =>
+        new OwnClaim(
+            await ReadOutboxAsync(source, limit, cancellationToken),
+            through => writer.WriteAsync(
+                db => db.Execute("DELETE FROM outbox WHERE source_type = $1 AND source_key = $2 AND seq <= $3", source.Type, source.Key, through)));
+
+    public Task<DateTimeOffset> ReadClockAsync(CancellationToken cancellationToken) => Task.FromResult(time.GetUtcNow());
 
     public async Task<IReadOnlyList<StoredReminder>> ReadDueRemindersAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
         await readers.ReadAsync(

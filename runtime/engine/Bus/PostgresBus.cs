@@ -1,0 +1,146 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>
+/// The bus over PostgreSQL's notifications: one connection that listens, one that publishes what has gathered since it
+/// last did. Within the process messages go from hand to hand. Where the database does not keep up or does not answer,
+/// messages are dropped.
+/// </summary>
+internal sealed partial class PostgresBus : BackgroundService, IClusterBus
+{
+    private const int Capacity = 8192;
+
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(2);
+
+    private readonly string self = Guid.NewGuid().ToString("N");
+    private readonly ConcurrentDictionary<string, BusSubscribers> topics = new(StringComparer.Ordinal);
+    private readonly Channel<BusMessage> outgoing = Channel.CreateBounded<BusMessage>(new BoundedChannelOptions(Capacity)
+    {
+        FullMode = BoundedChannelFullMode.DropWrite,
+        SingleReader = true,
+    });
+
+    private readonly GrainEngineOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+    private readonly TaskCompletionSource listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public PostgresBus(GrainEngineOptions options, TimeProvider time, ILogger<PostgresBus> logger) =>
+        (this.options, this.time, this.logger) = (options, time, logger);
+
+    public event EventHandler? Resumed;
+
+    /// <summary>Completes once the process listens for the first time.</summary>
+    internal Task Listening => listening.Task;
+
+    public void Publish(BusMessage message)
+    {
+        Tell(message);
+        outgoing.Writer.TryWrite(message);
+    }
+
+    public IDisposable Subscribe(string topic, Action<BusMessage> handler) =>
+        topics.GetOrAdd(topic, static _ => new BusSubscribers()).Add(handler);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken) =>
+        await Task.WhenAll(
+            KeepAsync(ListenAsync, stoppingToken),
+            KeepAsync(SendAsync, stoppingToken));
+
+    /// <summary>Runs one side of the bus, again and again after failures, with growing pauses.</summary>
+    private async Task KeepAsync(Func<Action, CancellationToken, Task> side, CancellationToken stopping)
+    {
+        var pause = MinPause;
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await side(() => pause = MinPause, stopping);
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                LogDisconnected(logger, e, pause.TotalSeconds);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            try
+            {
+                await Task.Delay(pause, TimeProvider.System, stopping);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
+        }
+    }
+
+    private async Task ListenAsync(Action succeeded, CancellationToken stopping)
+    {
+        var text = new NpgsqlConnectionStringBuilder(options.DatabaseListen ?? options.Database!)
+        {
+            Pooling = false,
+            Timeout = (int)Math.Ceiling(options.DatabaseConnectTimeout.TotalSeconds),
+            CommandTimeout = (int)Math.Ceiling(SilenceLimit.TotalSeconds),
+            TcpKeepAlive = true,
+        };
+        await using var connection = new NpgsqlConnection(text.ToString());
+        connection.Notification += (_, notification) => Receive(notification.Payload);
+        await connection.OpenAsync(stopping);
+        await using (var listen = new NpgsqlCommand($"LISTEN {PostgresPayload.Channel}", connection))
+            await listen.ExecuteNonQueryAsync(stopping);
+        succeeded();
+        listening.TrySetResult();
+        Resumed?.Invoke(this, EventArgs.Empty);
+        await using var ask = new NpgsqlCommand("SELECT 1", connection);
+        while (true)
+        {
+            // A line that has gone dead says nothing: after some silence it is asked.
+            if (!await connection.WaitAsync(SilenceLimit, stopping))
+                await ask.ExecuteScalarAsync(stopping);
+        }
+    }
+
+    private async Task SendAsync(Action succeeded, CancellationToken stopping)
+    {
+        await using var pool = PostgresConnections.Build(options.Database!, options, connections: 1);
+        var gathered = new List<BusMessage>();
+        while (await outgoing.Reader.WaitToReadAsync(stopping))
+        {
+            gathered.Clear();
+            while (gathered.Count < Capacity && outgoing.Reader.TryRead(out var message))
+                gathered.Add(message);
+            var payloads = PostgresPayload.Print(self, gathered, out var tooLong);
+            if (tooLong > 0)
+                LogTooLong(logger, tooLong);
+            await using var command = pool.CreateCommand(
+                $"SELECT set_config('synchronous_commit', 'off', true), pg_notify('{PostgresPayload.Channel}', p) FROM unnest($1::text[]) p");
+            command.Parameters.Add(new NpgsqlParameter { Value = payloads });
+            await command.ExecuteNonQueryAsync(stopping);
+            succeeded();
+        }
+    }
+
+    private void Receive(string payload)
+    {
+        foreach (var message in PostgresPayload.Read(self, payload))
+            Tell(message);
+    }
+
+    private void Tell(BusMessage message)
+    {
+        if (topics.TryGetValue(message.Topic, out var subscribers))
+            subscribers.Tell(message);
+    }
+}

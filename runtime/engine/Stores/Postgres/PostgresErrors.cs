@@ -1,0 +1,39 @@
+using System.Net.Sockets;
+using Npgsql;
+
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>What the database's failures mean to the engine.</summary>
+internal static class PostgresErrors
+{
+    /// <summary>Raised by <c>write_grain</c> where the stored version is another.</summary>
+    public const string OtherVersion = "JG409";
+
+    private const string IdleInTransaction = "25P03";
+
+    /// <summary>Whether the database is not to be reached, is stopping, is full, or takes no writes (a former primary).</summary>
+    public static bool IsOutage(Exception e) => e switch
+    {
+        PostgresException p => p.SqlState[..2] is "08" or "53" or "57" or "58" or "XX"
+            ? p.SqlState != PostgresErrorCodes.QueryCanceled
+            : p.SqlState == PostgresErrorCodes.ReadOnlySqlTransaction,
+        NpgsqlException or SocketException or IOException or TimeoutException => true,
+        _ => false,
+    };
+
+    /// <summary>Whether the store could not do it this time, though what was asked of it is all right.</summary>
+    public static bool IsTransient(Exception e) =>
+        IsOutage(e) || e is PostgresException
+        {
+            SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.DeadlockDetected
+            or PostgresErrorCodes.SerializationFailure or IdleInTransaction,
+        };
+
+    /// <summary>The engine's exception for the database's, or the same where it is a bug or a matter of configuration.</summary>
+    public static Exception Translate(Exception e) => e switch
+    {
+        PostgresException { SqlState: OtherVersion } => new InconsistentStateException("a grain was written by another turn", e),
+        _ when IsTransient(e) => new StoreUnavailableException($"The database did not do what was asked of it: {e.Message}", e),
+        _ => e,
+    };
+}
