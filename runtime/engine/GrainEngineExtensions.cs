@@ -36,18 +36,16 @@ public static class GrainEngineExtensions
         services.AddScoped<TurnClock>();
         services.AddScoped<ITurnClock>(s => s.GetRequiredService<TurnClock>());
 
-        if (options.Database is not null)
+        services.AddStore(options);
+        if (options.Database is null)
         {
-            AddPostgres(services);
+            services.AddSingleton<IClusterBus, InProcessBus>();
         }
         else
         {
-            services.AddSingleton<IClusterBus, InProcessBus>();
-            services.AddSingleton<IStoreEpoch, SingleEpoch>();
-            if (options.UseMemory)
-                AddStore<MemoryStore>(services);
-            else
-                AddStore<SqliteStore>(services);
+            services.AddSingleton<PostgresBus>();
+            services.AddSingleton<IClusterBus>(s => s.GetRequiredService<PostgresBus>());
+            services.AddHostedService(s => s.GetRequiredService<PostgresBus>());
         }
 
         services.AddSingleton<OutboxPump>();
@@ -56,30 +54,5 @@ public static class GrainEngineExtensions
         services.AddSingleton<ReminderService>();
         services.AddHostedService(s => s.GetRequiredService<ReminderService>());
         return services;
-    }
-
-    private static void AddPostgres(IServiceCollection services)
-    {
-        services.AddSingleton<PostgresConnections>();
-        services.AddSingleton<PostgresEpoch>();
-        services.AddSingleton<IStoreEpoch>(s => s.GetRequiredService<PostgresEpoch>());
-        services.AddSingleton<PostgresOpening>();
-        // Before every other service: it fails the start where the database cannot be used.
-        services.AddHostedService(s => s.GetRequiredService<PostgresOpening>());
-        services.AddSingleton<PostgresBus>();
-        services.AddSingleton<IClusterBus>(s => s.GetRequiredService<PostgresBus>());
-        services.AddHostedService(s => s.GetRequiredService<PostgresBus>());
-        AddStore<PostgresStore>(services);
-    }
-
-    private static void AddStore<TStore>(IServiceCollection services)
-        where TStore : class, IGrainStore, IReadModel, IAuditStore, IDeliveryQueue, IStoreHealth
-    {
-        services.AddSingleton<TStore>();
-        services.AddSingleton<IGrainStore>(s => s.GetRequiredService<TStore>());
-        services.AddSingleton<IReadModel>(s => s.GetRequiredService<TStore>());
-        services.AddSingleton<IAuditStore>(s => s.GetRequiredService<TStore>());
-        services.AddSingleton<IDeliveryQueue>(s => s.GetRequiredService<TStore>());
-        services.AddSingleton<IStoreHealth>(s => s.GetRequiredService<TStore>());
     }
 }

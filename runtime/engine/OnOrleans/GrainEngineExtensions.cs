@@ -27,11 +27,7 @@ public static class GrainEngineExtensions
         services.AddLogging();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<EngineTelemetry>();
-        services.AddSingleton<IStoreEpoch, SingleEpoch>();
-        if (options.UseMemory)
-            AddStore<MemoryStore>(services);
-        else
-            AddStore<SqliteStore>(services);
+        services.AddStore(options);
 
         if (options.Orleans.ClientOnly)
         {
@@ -70,17 +66,6 @@ public static class GrainEngineExtensions
         services.AddHostedService(s => s.GetRequiredService<OutboxDrain>());
         silo.AddOutgoingGrainCallFilter<NestedCallFilter>();
         return silo;
-    }
-
-    private static void AddStore<TStore>(IServiceCollection services)
-        where TStore : class, IGrainStore, IReadModel, IAuditStore, IDeliveryQueue, IStoreHealth
-    {
-        services.AddSingleton<TStore>();
-        services.AddSingleton<IGrainStore>(s => s.GetRequiredService<TStore>());
-        services.AddSingleton<IReadModel>(s => s.GetRequiredService<TStore>());
-        services.AddSingleton<IAuditStore>(s => s.GetRequiredService<TStore>());
-        services.AddSingleton<IDeliveryQueue>(s => s.GetRequiredService<TStore>());
-        services.AddSingleton<IStoreHealth>(s => s.GetRequiredService<TStore>());
     }
 
     /// <summary>A client has no outboxes: silos drain them.</summary>

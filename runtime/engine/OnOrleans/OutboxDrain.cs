@@ -40,7 +40,7 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
     public void MessagesWait(string grainType, string key)
     {
         Interlocked.Increment(ref signals);
-        sources.Signal(new GrainId(grainType, key));
+        sources.Signal(new GrainId(grainType, key), own: true);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

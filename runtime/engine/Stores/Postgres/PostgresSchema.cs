@@ -91,8 +91,7 @@ internal static class PostgresSchema
 
         CREATE TABLE deliveries (
             id text COLLATE "C" NOT NULL PRIMARY KEY, target text NOT NULL, type text NOT NULL, body text NOT NULL,
-            state text COLLATE "C" NOT NULL, attempts integer NOT NULL, queued_at bigint NOT NULL, next_at bigint NOT NULL,
-            claimed_until bigint NOT NULL DEFAULT 0);
+            state text COLLATE "C" NOT NULL, attempts integer NOT NULL, queued_at bigint NOT NULL, next_at bigint NOT NULL);
         CREATE INDEX deliveries_due ON deliveries (state, next_at, id);
 
         CREATE TABLE cluster_keys (

@@ -4,9 +4,6 @@ namespace JitGrains.Runtime.Engine;
 
 internal sealed partial class PostgresStore : IDeliveryQueue
 {
-    // Longer than an attempt takes; who died with one in hand is made up for after it.
-    private static readonly TimeSpan DeliveryClaim = TimeSpan.FromMinutes(2);
-
     public Task EnqueueAsync(NewDelivery delivery, CancellationToken cancellationToken = default) =>
         ExecuteAsync(
             """
@@ -16,34 +13,30 @@ internal sealed partial class PostgresStore : IDeliveryQueue
             cancellationToken,
             delivery.Id, delivery.Target, delivery.Type, delivery.Body, time.GetUtcNow().UtcTicks);
 
-    /// <summary>Claims what it returns, so that of several processes one makes the attempt.</summary>
-    public async Task<IReadOnlyList<Delivery>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<Delivery>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int limit, CancellationToken cancellationToken = default)
     {
         var claimed = await AllAsync(
             """
-            UPDATE deliveries SET claimed_until = $3 WHERE id IN (
-                SELECT id FROM deliveries WHERE state = 'pending' AND next_at <= $1 AND claimed_until <= $1
-                ORDER BY next_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)
-            RETURNING id, target, type, body, attempts, queued_at, next_at
+            WITH due AS (
+                SELECT id, next_at FROM deliveries WHERE state = 'pending' AND next_at <= $1 ORDER BY next_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)
+            UPDATE deliveries d SET next_at = $3 FROM due WHERE d.id = due.id
+            RETURNING d.id, d.target, d.type, d.body, d.attempts, d.queued_at, due.next_at
             """,
             ReadDelivery,
             cancellationToken,
-            now.UtcTicks, (long)limit, (now + DeliveryClaim).UtcTicks);
+            now.UtcTicks, (long)limit, (now + lease).UtcTicks);
         return [.. claimed.OrderBy(d => d.NextAt).ThenBy(d => d.Id, StringComparer.Ordinal)];
     }
 
     public Task<DateTimeOffset?> NextDueAsync(CancellationToken cancellationToken = default) =>
-        OneAsync(
-            "SELECT greatest(next_at, claimed_until) AS at FROM deliveries WHERE state = 'pending' ORDER BY at LIMIT 1",
-            r => (DateTimeOffset?)ReadTime(r, 0),
-            cancellationToken);
+        OneAsync("SELECT next_at FROM deliveries WHERE state = 'pending' ORDER BY next_at LIMIT 1", r => (DateTimeOffset?)ReadTime(r, 0), cancellationToken);
 
     public Task CompleteAsync(string id, CancellationToken cancellationToken = default) =>
         ExecuteAsync("UPDATE deliveries SET state = 'delivered' WHERE id = $1 AND state = 'pending'", cancellationToken, id);
 
     public Task RetryAsync(string id, DateTimeOffset nextAt, CancellationToken cancellationToken = default) =>
         ExecuteAsync(
-            "UPDATE deliveries SET attempts = attempts + 1, next_at = $2, claimed_until = 0 WHERE id = $1 AND state = 'pending'",
+            "UPDATE deliveries SET attempts = attempts + 1, next_at = $2 WHERE id = $1 AND state = 'pending'",
             cancellationToken,
             id, nextAt.UtcTicks);
 

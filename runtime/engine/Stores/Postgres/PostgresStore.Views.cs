@@ -11,6 +11,10 @@ internal sealed partial class PostgresStore : IReadModel
     public Task<ApprovalRequestView?> GetRequestAsync(string id, CancellationToken cancellationToken = default) =>
         OneAsync("SELECT doc FROM requests WHERE id = $1", Doc<ApprovalRequestView>, cancellationToken, id);
 
+    public async Task<IReadOnlyList<string>> ListDecidedAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken = default) =>
+        await AllAsync(
+            "SELECT id FROM requests WHERE id = ANY($1) AND status <> 'pending'", r => r.GetString(0), cancellationToken, (object)ids.ToArray());
+
     public Task<PageReply<ApprovalRequestView>> ListRequestsAsync(
         RequestFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
         new PostgresPage('r', "SELECT doc FROM requests", "raised_at", "id")
