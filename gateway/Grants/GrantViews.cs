@@ -56,7 +56,10 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
             GrantsSnapshot? snapshot;
             try
             {
-                snapshot = await entry.Snapshot();
+                var loading = entry.Snapshot();
+                if (!loading.IsCompleted)
+                    metrics.StoreWait("view");
+                snapshot = await loading;
             }
             catch
             {

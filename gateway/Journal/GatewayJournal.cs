@@ -61,6 +61,7 @@ internal sealed partial class GatewayJournal(
     private async ValueTask<JournalTicket?> BeginWithRoom(JournalTicket ticket, Task changed, CancellationToken callerLeft)
     {
         var began = time.GetTimestamp();
+        metrics.StoreWait("journal");
         try
         {
             do

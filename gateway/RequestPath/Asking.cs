@@ -1,12 +1,13 @@
 using JitGrains.Approvals;
 using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.Telemetry;
 using JitGrains.Principals;
 using JitGrains.Silo;
 
 namespace JitGrains.Gateway.RequestPath;
 
 /// <summary>Raises asks, or joins the request that is open for the same thing. Thread-safe.</summary>
-internal sealed class Asking(RequestLookup requests, IGrainFactory grains, GatewayOptions options)
+internal sealed class Asking(RequestLookup requests, IGrainFactory grains, GatewayOptions options, GatewayMetrics metrics)
 {
     /// <summary>
     /// Raises or joins. Where this process is a part of the control plane, the request can be read by its id once this has
@@ -16,6 +17,7 @@ internal sealed class Asking(RequestLookup requests, IGrainFactory grains, Gatew
     /// <param name="join">Only this request may be joined, and none raised.</param>
     public async Task<Reply<AskAccepted>> RaiseOrJoin(Ask ask, string? join)
     {
+        metrics.StoreWait("ask");
         var principal = grains.GetGrain<IPrincipalGrain>(ask.CallerKey);
         var reply = await principal.Ask(new AskCommand(ask, join));
         // Joined one that has just ended, and the news is still on its way to the principal: bring it there, and ask anew.

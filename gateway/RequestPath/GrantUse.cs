@@ -180,6 +180,7 @@ internal sealed class GrantUse(
     {
         var call = bound.Call;
         var began = time.GetTimestamp();
+        metrics.StoreWait("use");
         try
         {
             var reply = await grains.GetGrain<IPrincipalGrain>(call.Caller.Key).Consume(new ConsumeCommand(

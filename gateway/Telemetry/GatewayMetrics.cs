@@ -17,6 +17,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Counter<long> executions;
     private readonly Histogram<double> consumeDuration;
     private readonly Counter<long> viewLookups;
+    private readonly Counter<long> storeWaits;
     private readonly Counter<long> journalWritten;
     private readonly Counter<long> journalLost;
     private readonly Counter<long> unauthenticated;
@@ -30,6 +31,7 @@ internal sealed class GatewayMetrics : IDisposable
         executions = meter.CreateCounter<long>("jitgrains.gateway.executions", "{execution}", "Forwarded calls that are over, by kind and outcome.");
         consumeDuration = meter.CreateHistogram<double>("jitgrains.gateway.consume.duration", "s", "How long taking a use took.");
         viewLookups = meter.CreateCounter<long>("jitgrains.gateway.view.lookups", "{lookup}", "Look-ups of a caller's grants, by whether they were in memory.");
+        storeWaits = meter.CreateCounter<long>("jitgrains.gateway.store_waits", "{wait}", "How often a call waited for the store, by what for.");
         journalWritten = meter.CreateCounter<long>("jitgrains.gateway.journal.written", "{entry}", "Journal entries made durable.");
         journalLost = meter.CreateCounter<long>("jitgrains.gateway.journal.lost", "{entry}", "Journal entries given up at a stop because the store did not take them.");
         unauthenticated = meter.CreateCounter<long>("jitgrains.gateway.unauthenticated", "{request}", "Calls refused before anybody was known, by reason.");
@@ -53,6 +55,8 @@ internal sealed class GatewayMetrics : IDisposable
         consumeDuration.Record(took.TotalSeconds, new KeyValuePair<string, object?>("refused", refused));
 
     public void ViewLookup(bool hit) => viewLookups.Add(1, new KeyValuePair<string, object?>("hit", hit));
+
+    public void StoreWait(string because) => storeWaits.Add(1, new KeyValuePair<string, object?>("for", because));
 
     public void JournalWritten(int entries) => journalWritten.Add(entries);
 
