@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace JitGrains.Bench;
@@ -62,34 +61,11 @@ internal static class Baseline
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio {target.Name}/{yarp.Name} {target.Rate / yarp.Rate:0.00}"));
     }
 
-    private static async Task<Run> WrkAsync(Measured target, TimeSpan duration)
-    {
-        var tokens = Path.GetTempFileName();
-        try
-        {
-            await File.WriteAllLinesAsync(tokens, target.Tokens);
-            var start = new ProcessStartInfo("wrk") { RedirectStandardOutput = true, UseShellExecute = false };
-            foreach (var argument in new[] { "-t2", $"-c{Connections}", $"-d{duration.TotalSeconds:0}s", "--latency", "-s", Path.Combine(AppContext.BaseDirectory, "wrk.lua"), target.Url })
-                start.ArgumentList.Add(argument);
-            start.Environment["TOKENS"] = tokens;
-            using var wrk = Process.Start(start)!;
-            var output = await wrk.StandardOutput.ReadToEndAsync();
-            await wrk.WaitForExitAsync();
-            var line = output.Split('\n').Single(l => l.StartsWith("RESULT ", StringComparison.Ordinal));
-            var n = line.Split(' ')[1..].Select(long.Parse).ToArray();
-            return new Run(n[1] / (n[0] / 1e6), n[3] / 1000.0, n[4] / 1000.0, n[2]);
-        }
-        finally
-        {
-            File.Delete(tokens);
-        }
-    }
-
-    private sealed record Run(double Rate, double P50, double P99, long Failed);
+    private static Task<WrkRun> WrkAsync(Measured target, TimeSpan duration) => Wrk.RunAsync(target.Url, target.Tokens, Connections, duration);
 
     private sealed record Measured(string Name, string Url, IReadOnlyList<string> Tokens)
     {
-        public List<Run> Runs { get; } = [];
+        public List<WrkRun> Runs { get; } = [];
 
         public double Rate => Median(r => r.Rate);
 
@@ -97,6 +73,6 @@ internal static class Baseline
 
         public double P99 => Median(r => r.P99);
 
-        private double Median(Func<Run, double> figure) => Runs.Select(figure).Order().ElementAt(Runs.Count / 2);
+        private double Median(Func<WrkRun, double> figure) => Runs.Select(figure).Order().ElementAt(Runs.Count / 2);
     }
 }

@@ -44,7 +44,7 @@ public sealed class AllInOneTests(ITestOutputHelper output)
     private static ClusterProcess Single(string folder, Upstream upstream, Issuer issuer)
     {
         var process = new ClusterProcess("all", folder);
-        Settings.Apply(process, upstream, issuer);
+        new Settings(upstream.Address, "policy.yaml", issuer).Apply(process);
         return process;
     }
 }

@@ -1,4 +1,3 @@
-using JitGrains.ClusterTests.Histories;
 using JitGrains.ClusterTests.Wire;
 
 namespace JitGrains.ClusterTests.Load;
@@ -14,19 +13,4 @@ internal sealed record Place(string Name, Uri Address);
 internal sealed record Person(string Principal, string Token)
 {
     public static Person Of(Issuer issuer, string name, params string[] groups) => new($"dev:user:{name}", issuer.Token(name, groups));
-}
-
-/// <summary>A grant that somebody may end, and who uses it meanwhile.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Subject">What it is for.</param>
-internal sealed record LiveGrant(string Id, Subject Subject)
-{
-    /// <summary>When the load saw it live.</summary>
-    public DateTimeOffset Since { get; } = Clock.Now;
-
-    /// <summary>Whether somebody has sent a revocation.</summary>
-    public volatile bool Ending;
-
-    /// <summary>Whether one was answered.</summary>
-    public volatile bool Ended;
 }

@@ -1,0 +1,230 @@
+using System.Globalization;
+using JitGrains.ClusterTests.Load;
+using JitGrains.ClusterTests.Running;
+using JitGrains.ClusterTests.Wire;
+
+namespace JitGrains.Bench;
+
+/// <summary>
+/// The cluster: revocation by number of gateways, a vote's way to a held caller, uses taken beside pgbench on the same
+/// server, and allowed calls by number of gateways with how many of them waited for the database. All in one run.
+/// </summary>
+internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits waits) : IDisposable
+{
+    private const int Connections = 32;
+    private const int Revocations = 200;
+    private const int Votes = 200;
+    private static readonly TimeSpan Round = TimeSpan.FromSeconds(5);
+
+    private readonly Client client = new(oneByOne: true);
+    private readonly Person dave = Person.Of(issuer, "dave", "operators");
+    private readonly Person bob = Person.Of(issuer, "bob", "managers");
+    private int people;
+
+    public static async Task<int> RunAsync()
+    {
+        Console.WriteLine($"Clients, upstream, silos, gateways and PostgreSQL share this machine's {Environment.ProcessorCount} cores.");
+        await using var upstream = await ServerProcess.StartSelfAsync("upstream");
+        await using var issuer = await Issuer.Start();
+        await using var waits = await StoreWaits.StartAsync();
+        var settings = new Settings(new Uri(upstream.Url), "cluster.yaml", issuer)
+        {
+            More = new Dictionary<string, string>(StringComparer.Ordinal) { ["OtlpEndpoint"] = waits.Address.ToString() },
+            // Metrics each second, and no traces.
+            Variables = new Dictionary<string, string>(StringComparer.Ordinal) { ["OTEL_METRIC_EXPORT_INTERVAL"] = "1000", ["OTEL_TRACES_SAMPLER"] = "always_off" },
+        };
+        await using var cluster = await Cluster.Start(gateways: 1, silos: 2, settings, faults: false);
+        using var bench = new ClusterBench(cluster, issuer, waits);
+        await bench.MeasureAsync();
+        return 0;
+    }
+
+    public void Dispose() => client.Dispose();
+
+    private async Task MeasureAsync()
+    {
+        List<string> revocation = [], allowed = [];
+        await AllowedAsync(allowed);
+        await RevocationAsync(revocation);
+        await cluster.Grow(2);
+        await AllowedAsync(allowed);
+        await cluster.Grow(3);
+        await RevocationAsync(revocation);
+        var voting = await VotingAsync();
+        var consuming = await ConsumingAsync();
+        await cluster.Grow(4);
+        await AllowedAsync(allowed);
+        await cluster.Grow(8);
+        await RevocationAsync(revocation);
+
+        Table("| revocation, round trip | count | p50 | p99 | leases waited out |\n|---|---:|---:|---:|---:|", revocation);
+        Table("| from vote to the held caller's first byte | count | p50 | p99 |\n|---|---:|---:|---:|", voting);
+        Table($"| executions of counted grants, {Connections} connections, {Connections} principals, through 3 gateways | per second | p50 | p99 |\n|---|---:|---:|---:|", consuming);
+        Table($"| allowed calls, {Connections} connections | requests/s | p99 | failed | share that waited for the database |\n|---|---:|---:|---:|---:|", allowed);
+    }
+
+    /// <summary>Grants revoked one after the other, with nothing else going on and with allowed calls through every gateway.</summary>
+    private async Task RevocationAsync(List<string> rows)
+    {
+        foreach (var load in new[] { false, true })
+        {
+            var caller = NewPerson();
+            using var stop = new CancellationTokenSource();
+            var loading = load ? LoadAsync(caller, stop.Token) : Task.CompletedTask;
+            var figures = new Figures();
+            var condemned = 0;
+            for (var i = 0; i < Revocations; i++)
+            {
+                // A holder of its own each time, with the grant in every gateway's memory.
+                var holder = NewPerson();
+                var grant = await GrantAsync(holder, "bench.many", $"n={i}");
+                foreach (var gateway in cluster.Gateways)
+                    await MustAsync(await client.Send("GET", new Uri(gateway.Process.Gateway, $"/many/{i}"), holder.Token));
+                var answer = await MustAsync(await client.Send("DELETE", new Uri(cluster.Silos[i % cluster.Silos.Count].Process.Control, $"/api/v1/grants/{grant}"), dave.Token, new { reason = "bench" }, TimeSpan.FromMinutes(1)));
+                figures.Add(answer.At!.Value - answer.SentAt);
+                condemned += answer.Json["gateways_condemned"]!.GetValue<int>();
+            }
+
+            await stop.CancelAsync();
+            await loading;
+            rows.Add($"| {cluster.Gateways.Count} gateways, {(load ? "under load" : "idle")} | {figures} | {condemned} |");
+        }
+    }
+
+    /// <summary>A call held at one gateway, and the vote at a silo; the time is from before the vote is sent.</summary>
+    private async Task<List<string>> VotingAsync()
+    {
+        var rows = new List<string>();
+        foreach (var load in new[] { false, true })
+        {
+            using var stop = new CancellationTokenSource();
+            var loading = load ? LoadAsync(NewPerson(), stop.Token) : Task.CompletedTask;
+            using var held = new Client(oneByOne: true);
+            var figures = new Figures();
+            for (var i = 0; i < Votes; i++)
+            {
+                var caller = NewPerson();
+                var gateway = cluster.Gateways[i % cluster.Gateways.Count].Process.Gateway;
+                var call = held.Send("POST", new Uri(gateway, $"/hold/{i}"), caller.Token, new { i }, TimeSpan.FromMinutes(1), default, ("Prefer", "wait=30"));
+                var silo = cluster.Silos[i % cluster.Silos.Count].Process.Control;
+                var (id, digest) = await PendingAsync(silo, $"n={i}");
+                var vote = await MustAsync(await client.Send("POST", new Uri(silo, $"/api/v1/requests/{id}/votes"), bob.Token, new { decision = "approve", digest }));
+                figures.Add((await MustAsync(await call)).At!.Value - vote.SentAt);
+            }
+
+            await stop.CancelAsync();
+            await loading;
+            rows.Add($"| {(load ? "under load" : "idle")} | {figures} |");
+        }
+
+        return rows;
+    }
+
+    private async Task<List<string>> ConsumingAsync()
+    {
+        var holders = Enumerable.Range(0, Connections).Select(_ => NewPerson()).ToList();
+        foreach (var holder in holders)
+            await GrantAsync(holder, "bench.counted", null);
+        using var pgbench = await PgBench.PrepareAsync(cluster.Postgres);
+        List<double> baseline = [];
+        List<WrkRun> ours = [];
+        for (var round = 0; round < 4; round++)
+        {
+            var transactions = await pgbench.RunAsync(Connections, Round);
+            var executions = await SpreadAsync("/counted", holders, Connections, Round, default);
+            // The first round is for warming up.
+            if (round > 0)
+            {
+                baseline.Add(transactions);
+                ours.Add(executions);
+            }
+        }
+
+        var run = ours.OrderBy(o => o.Rate).ElementAt(ours.Count / 2);
+        var transactionsPerSecond = baseline.Order().ElementAt(baseline.Count / 2);
+        return
+        [
+            Invariant($"| executions | {run.Rate:N0} | {run.P50:0.00} ms | {run.P99:0.00} ms |"),
+            Invariant($"| `pgbench -N`, transactions | {transactionsPerSecond:N0} | | |"),
+            Invariant($"| ratio | {run.Rate / transactionsPerSecond:0.00} | | |"),
+        ];
+    }
+
+    private async Task AllowedAsync(List<string> rows)
+    {
+        var callers = Enumerable.Range(0, Connections).Select(_ => NewPerson()).ToList();
+        await SpreadAsync("/allow", callers, Connections, Round, default);
+        var before = await waits.TotalAsync();
+        var runs = new List<WrkRun>();
+        for (var i = 0; i < 3; i++)
+            runs.Add(await SpreadAsync("/allow", callers, Connections, Round, default));
+        var after = await waits.TotalAsync();
+        var run = runs.OrderBy(r => r.Rate).ElementAt(1);
+        rows.Add(Invariant($"| {cluster.Gateways.Count} gateways | {run.Rate:N0} | {run.P99:0.00} ms | {runs.Sum(r => r.Failed)} | {(after - before) / Math.Max(1, runs.Sum(r => r.Rate) * Round.TotalSeconds):0.000000} |"));
+    }
+
+    /// <summary>The same load through all gateways at once, the connections spread over them.</summary>
+    private async Task<WrkRun> SpreadAsync(string path, List<Person> people, int connections, TimeSpan duration, CancellationToken stop)
+    {
+        var count = cluster.Gateways.Count;
+        var tokens = people.Select(p => p.Token).ToList();
+        var runs = await Task.WhenAll(cluster.Gateways.Select((g, i) => Wrk.RunAsync(
+            new Uri(g.Process.Gateway, path).ToString(),
+            [.. tokens.Where((_, n) => n % count == i)],
+            Math.Max(1, connections / count),
+            duration,
+            threads: 1,
+            stop)));
+        return new WrkRun(runs.Sum(r => r.Rate), runs.Average(r => r.P50), runs.Max(r => r.P99), runs.Sum(r => r.Failed));
+    }
+
+    private async Task LoadAsync(Person caller, CancellationToken stop)
+    {
+        try
+        {
+            await SpreadAsync("/allow", [.. Enumerable.Repeat(caller, cluster.Gateways.Count)], 8, TimeSpan.FromMinutes(10), stop);
+        }
+        catch (OperationCanceledException)
+        {
+            // As long as it was wanted.
+        }
+    }
+
+    /// <summary>Asks ahead for what policy approves by itself; the grant's id.</summary>
+    private async Task<string> GrantAsync(Person holder, string action, string? resource)
+    {
+        var gateway = cluster.Gateways[0].Process.Gateway;
+        var task = await MustAsync(await client.Send("POST", new Uri(gateway, "/.jit/requests"), holder.Token, resource is null ? new { action } : (object)new { action, resource }));
+        var id = task.Json["id"]!.GetValue<string>();
+        var settled = await MustAsync(await client.Send("GET", new Uri(gateway, $"/.jit/requests/{id}"), holder.Token, null, TimeSpan.FromSeconds(30), default, ("Prefer", "wait=20")));
+        return settled.Json["grant"]?["id"]?.GetValue<string>() ?? throw new InvalidOperationException($"no grant: {settled.Body}");
+    }
+
+    private async Task<(string Id, string Digest)> PendingAsync(Uri silo, string resource)
+    {
+        (string, string)? found = null;
+        await Until.Holds(async () =>
+        {
+            var pending = await MustAsync(await client.Send("GET", new Uri(silo, "/api/v1/requests?status=pending&limit=5"), bob.Token));
+            var request = pending.Json["items"]!.AsArray().FirstOrDefault(r => r!["resource"]!.GetValue<string>() == resource);
+            found = request is null ? null : (request["id"]!.GetValue<string>(), request["digest"]!.GetValue<string>());
+            return found is not null;
+        });
+        return found!.Value;
+    }
+
+    private static Task<Answer> MustAsync(Answer answer) =>
+        answer.Succeeded ? Task.FromResult(answer) : throw new InvalidOperationException($"answered {answer.Status}: {answer.Body}{answer.Because}");
+
+    private Person NewPerson() => Person.Of(issuer, $"bench-{people++}", "engineering");
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private static void Table(string head, IEnumerable<string> rows)
+    {
+        Console.WriteLine();
+        Console.WriteLine(head);
+        foreach (var row in rows)
+            Console.WriteLine(row);
+    }
+}
