@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using JitGrains.Approvals;
 using JitGrains.Gateways;
@@ -26,6 +27,8 @@ namespace JitGrains;
 [JsonDerivedType(typeof(CommandReused), "command_reused")]
 [JsonDerivedType(typeof(LeaseOver), "lease_over")]
 [JsonDerivedType(typeof(TooManyEntries), "too_many_entries")]
+[JsonDerivedType(typeof(PolicyInvalid), "policy_invalid")]
+[JsonDerivedType(typeof(PolicyMoved), "policy_moved")]
 public abstract record Refusal
 {
     private Refusal() { }
@@ -90,6 +93,16 @@ public abstract record Refusal
     /// <summary>The list is full.</summary>
     [GenerateSerializer, Alias("jit.Refusal.TooManyEntries")]
     public sealed record TooManyEntries(string What, int Limit) : Refusal;
+
+    /// <summary>The policy cannot be taken.</summary>
+    /// <param name="Problems">All that is wrong, each with file, line and column.</param>
+    [GenerateSerializer, Alias("jit.Refusal.PolicyInvalid")]
+    public sealed record PolicyInvalid(ImmutableArray<string> Problems) : Refusal;
+
+    /// <summary>Another policy is in force than the one that was expected.</summary>
+    /// <param name="Current">Its version; empty where there is none.</param>
+    [GenerateSerializer, Alias("jit.Refusal.PolicyMoved")]
+    public sealed record PolicyMoved(string Current) : Refusal;
 }
 
 /// <summary>A grain's answer: a value or a refusal, never both.</summary>

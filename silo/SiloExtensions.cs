@@ -3,6 +3,7 @@ using JitGrains.Audit;
 using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
+using JitGrains.PolicyVersions;
 using JitGrains.Principals;
 using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
@@ -67,7 +68,7 @@ public static class SiloExtensions
         services.AddGrainEngine(o =>
         {
             o.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>()
-                .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>();
+                .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>().AddGrain<PolicyGrain>();
             engine(o);
         });
         services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
@@ -80,9 +81,7 @@ public static class SiloExtensions
 
         services.AddSingleton<SiloMetrics>();
         services.AddTokenValidation(options.Issuers);
-        services.AddSingleton<PolicyProvider>();
-        services.AddSingleton<IPolicyProvider>(p => p.GetRequiredService<PolicyProvider>());
-        services.AddHostedService(p => p.GetRequiredService<PolicyProvider>());
+        AddPolicy(services, options);
 
         services.AddSingleton<INotificationQueue, WebhookQueue>();
         services.AddHostedService<WebhookSender>();
@@ -94,6 +93,27 @@ public static class SiloExtensions
         return services;
     }
 
+    private static void AddPolicy(IServiceCollection services, SiloOptions options)
+    {
+        if (options.PolicyInStore)
+        {
+            services.AddSingleton<StoredPolicyProvider>();
+            services.AddSingleton<IPolicyProvider>(p => p.GetRequiredService<StoredPolicyProvider>());
+            services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<StoredPolicyProvider>());
+            services.AddHostedService(p => p.GetRequiredService<StoredPolicyProvider>());
+            services.AddSingleton<PolicyAdministration>();
+            services.AddSingleton<PolicyGate>();
+            services.AddSingleton<PolicySweep>();
+            services.AddHostedService(p => p.GetRequiredService<PolicySweep>());
+        }
+        else
+        {
+            services.AddSingleton<PolicyProvider>();
+            services.AddSingleton<IPolicyProvider>(p => p.GetRequiredService<PolicyProvider>());
+            services.AddHostedService(p => p.GetRequiredService<PolicyProvider>());
+        }
+    }
+
     /// <summary>Maps the control plane's endpoints: <c>/api/v1</c>, <c>/healthz</c>, <c>/readyz</c>, <c>/openapi/v1.json</c>, and the development issuer's.</summary>
     public static IEndpointRouteBuilder MapSilo(this IEndpointRouteBuilder endpoints)
     {
@@ -102,6 +122,7 @@ public static class SiloExtensions
         GrantEndpoints.Map(api);
         AuditEndpoints.Map(api);
         PolicyEndpoints.Map(api);
+        PolicyChangeEndpoints.Map(api);
         ExplainEndpoints.Map(api);
         HealthEndpoints.Map(endpoints);
         endpoints.MapOpenApi("/openapi/{documentName}.json");

@@ -23,7 +23,22 @@ public sealed record SiloOptions
     /// <summary>A policy file, or a folder of them (<c>*.yaml</c>, <c>*.yml</c>).</summary>
     public string Policy { get; init; } = "";
 
-    /// <summary>How often the policy's files are looked at. Default 2 s. A change is taken on when it was seen twice.</summary>
+    /// <summary>
+    /// Whether the policy is the store's, one for the whole cluster: then <see cref="Policy"/> is only what a silo applies where
+    /// there is none yet. Default: the files are the policy.
+    /// </summary>
+    public bool PolicyInStore { get; init; }
+
+    /// <summary>
+    /// Whether a silo applies <see cref="Policy"/> at its start in place of what the store has, whatever that says: the way out
+    /// of a policy that nobody may replace. Default false.
+    /// </summary>
+    public bool PolicyForce { get; init; }
+
+    /// <summary>What this process does. Default: everything.</summary>
+    public ProcessRole Role { get; init; }
+
+    /// <summary>How often the policy's files are looked at. Default 2 s. A change is taken on when it was seen twice. The store is asked as often.</summary>
     public TimeSpan PolicyPoll { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>The outgoing webhook. Default: none.</summary>
@@ -62,8 +77,10 @@ public sealed record SiloOptions
 
         if (PublicUrl is { } url && (!url.IsAbsoluteUri || url.Scheme is not ("http" or "https") || url.Query.Length > 0 || url.Fragment.Length > 0 || url.UserInfo.Length > 0))
             problems.Add("PublicUrl is an absolute http or https address without user, query or fragment.");
-        if (string.IsNullOrWhiteSpace(Policy))
+        if (string.IsNullOrWhiteSpace(Policy) && !PolicyInStore)
             problems.Add("Policy names a policy file or folder.");
+        if (PolicyForce && (!PolicyInStore || Policy.Length == 0 || !Role.RunsSilo()))
+            problems.Add("PolicyForce is for a silo that has a Policy to put in place of the store's.");
         if (PolicyPoll <= TimeSpan.Zero)
             problems.Add("PolicyPoll is more than zero.");
         if (Webhook is not null)

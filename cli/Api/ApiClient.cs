@@ -20,6 +20,8 @@ internal sealed class ApiClient(HttpClient http, Uri server, string serverName, 
 
     public Task<ApiAnswer> PostAsync(string path, object body, CancellationToken ct) => SendAsync(HttpMethod.Post, path, body, ct);
 
+    public Task<ApiAnswer> PutAsync(string path, object body, CancellationToken ct) => SendAsync(HttpMethod.Put, path, body, ct);
+
     public Task<ApiAnswer> DeleteAsync(string path, object? body, CancellationToken ct) => SendAsync(HttpMethod.Delete, path, body, ct);
 
     private async Task<ApiAnswer> SendAsync(HttpMethod method, string path, object? body, CancellationToken ct, TimeSpan? wait = null)

@@ -4,14 +4,18 @@ using JitGrains.Policy;
 
 namespace JitGrains.Cli.Commands;
 
-/// <summary><c>jit policy</c>: what is in force, and checks of files before they are.</summary>
+/// <summary><c>jit policy</c>: what is in force and what was, changes of it, and checks of files before they are.</summary>
 internal static class PolicyCommands
 {
-    public static Command Build(Wiring wiring) => new("policy", "Show, check and test policies.")
+    public static Command Build(Wiring wiring) => new("policy", "Show, check, test and change policies.")
     {
         BuildShow(wiring),
         PolicyCheckCommand.Build(wiring),
         PolicyTestCommand.Build(wiring),
+        PolicyChangeCommands.BuildApply(wiring),
+        PolicyHistoryCommands.BuildHistory(wiring),
+        PolicyHistoryCommands.BuildDiff(wiring),
+        PolicyChangeCommands.BuildRollback(wiring),
         BuildSchema(wiring),
     };
 

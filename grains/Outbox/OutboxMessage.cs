@@ -3,6 +3,7 @@ using JitGrains.Approvals;
 using JitGrains.Audit;
 using JitGrains.Grants;
 using JitGrains.Identity;
+using JitGrains.PolicyVersions;
 using JitGrains.Principals;
 using JitGrains.Wire;
 
@@ -18,6 +19,7 @@ namespace JitGrains.Outbox;
 [JsonDerivedType(typeof(ShowRequest), "show_request")]
 [JsonDerivedType(typeof(ShowGrant), "show_grant")]
 [JsonDerivedType(typeof(ShowExecution), "show_execution")]
+[JsonDerivedType(typeof(ShowPolicy), "show_policy")]
 [JsonDerivedType(typeof(RaiseRequest), "raise_request")]
 [JsonDerivedType(typeof(CancelRequest), "cancel_request")]
 [JsonDerivedType(typeof(CloseRequest), "close_request")]
@@ -32,7 +34,7 @@ public abstract record OutboxMessage
 
     /// <summary>Whether the built-in engine's store writes it in the turn's own transaction, so that nothing is left to deliver.</summary>
     [JsonIgnore]
-    public bool IsRow => this is Audit or ShowRequest or ShowGrant or ShowExecution;
+    public bool IsRow => this is Audit or ShowRequest or ShowGrant or ShowExecution or ShowPolicy;
 
     /// <summary>An entry of the source's audit chain.</summary>
     [GenerateSerializer, Alias("jit.Outbox.Audit")]
@@ -49,6 +51,10 @@ public abstract record OutboxMessage
     /// <summary>Read model: an execution as it now stands.</summary>
     [GenerateSerializer, Alias("jit.Outbox.ShowExecution")]
     public sealed record ShowExecution(ExecutionRecord Execution) : OutboxMessage;
+
+    /// <summary>A version of the policy with its texts.</summary>
+    [GenerateSerializer, Alias("jit.Outbox.ShowPolicy")]
+    public sealed record ShowPolicy(StoredPolicy Policy) : OutboxMessage;
 
     /// <summary>To the request's grain: take on this ask.</summary>
     [GenerateSerializer, Alias("jit.Outbox.RaiseRequest")]

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Policy.Evaluation;
 using JitGrains.Policy.Matching;
@@ -54,6 +55,14 @@ public sealed class CompiledPolicy
 
     /// <summary>The same decision, with how each rule came to bear on it.</summary>
     public PolicyExplanation Explain(PolicyInput input) => Explainer.Explain(Evaluator, Version, input);
+
+    /// <summary>
+    /// Whether a grant could be of use to anybody under this policy: its action is there and binds as much, and its votes meet
+    /// the stages of one of the approve rules for it. Whom these are about is not asked: a grant does not say which groups
+    /// its holder is in.
+    /// </summary>
+    public bool CouldUse(Grant grant) =>
+        FindAction(grant.Action) is var (api, action) && api.Name == grant.Api && action.Binding == grant.Binding && Evaluator.CouldUse(grant);
 
     /// <summary>An action by its name, with its API; null where there is none.</summary>
     public (ApiDefinition Api, ActionDefinition Action)? FindAction(string name) =>

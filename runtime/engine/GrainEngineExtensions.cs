@@ -9,7 +9,7 @@ public static class GrainEngineExtensions
 {
     /// <summary>
     /// Adds <see cref="IGrainFactory"/>, <see cref="IReadModel"/>, <see cref="IAuditStore"/>, <see cref="IDeliveryQueue"/>,
-    /// <see cref="IStoreHealth"/>, <see cref="IOutboxPump"/> and the services behind them. The host adds one
+    /// <see cref="IStoreHealth"/>, <see cref="IPolicyStore"/>, <see cref="IOutboxPump"/> and the services behind them. The host adds one
     /// <see cref="IOutboxHandler"/> and any number of <see cref="ICommitObserver"/>, as singletons. Throws
     /// <see cref="Microsoft.Extensions.Options.OptionsValidationException"/>, listing all that is wrong with the options.
     /// </summary>

@@ -21,7 +21,10 @@ internal sealed class BodyFields
     private BodyFields() { }
 
     /// <summary>Reads the body. With <paramref name="optional"/>, no body at all counts as an empty object.</summary>
-    public static async Task<BodyFields> ReadAsync(HttpContext http, bool optional = false)
+    /// <param name="http">The request.</param>
+    /// <param name="optional">Whether there may be none.</param>
+    /// <param name="maxBytes">The largest body.</param>
+    public static async Task<BodyFields> ReadAsync(HttpContext http, bool optional = false, int maxBytes = MaxBytes)
     {
         var fields = new BodyFields();
         if (http.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: true })
@@ -42,9 +45,9 @@ internal sealed class BodyFields
         int read;
         while ((read = await http.Request.Body.ReadAsync(chunk, http.RequestAborted)) > 0)
         {
-            if (buffer.Length + read > MaxBytes)
+            if (buffer.Length + read > maxBytes)
             {
-                fields.problem = Problems.PayloadTooLarge(MaxBytes);
+                fields.problem = Problems.PayloadTooLarge(maxBytes);
                 return fields;
             }
 
@@ -102,6 +105,49 @@ internal sealed class BodyFields
         }
 
         Wrong(name, $"{name} is a list of at most {maxCount} texts of 1 to {maxLength} characters.");
+        return [];
+    }
+
+    /// <summary>True or false; false where it is not there.</summary>
+    public bool Flag(string name)
+    {
+        if (!Take(name, required: false, out var value))
+            return false;
+        if (value.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
+            Wrong(name, $"{name} is true or false.");
+        return value.ValueKind == JsonValueKind.True;
+    }
+
+    /// <summary>A whole number of at least 1.</summary>
+    public long Count(string name)
+    {
+        if (Take(name, required: true, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= 1)
+            return number;
+        Wrong(name, $"{name} is a whole number of at least 1.");
+        return 0;
+    }
+
+    /// <summary>Texts by name: an object whose members are all texts.</summary>
+    public ImmutableArray<(string Name, string Text)> TextsByName(string name)
+    {
+        if (!Take(name, required: true, out var value))
+            return [];
+        var texts = ImmutableArray.CreateBuilder<(string, string)>();
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var member in value.EnumerateObject())
+            {
+                if (member.Value.ValueKind != JsonValueKind.String || !TryString(member.Value, out var text) || !known.Add(member.Name))
+                    break;
+                texts.Add((member.Name, text));
+            }
+
+            if (texts.Count == value.EnumerateObject().Count())
+                return texts.ToImmutable();
+        }
+
+        Wrong(name, $"{name} is an object whose members are texts, each name once.");
         return [];
     }
 

@@ -117,8 +117,14 @@ public static class Problems
         Refusal.CommandReused => new Problem("command-reused", 409, "The command's id was used before", "Another command was sent under this id."),
         Refusal.LeaseOver r => new Problem("lease-over", 409, "The gateway holds no lease", "The lease was condemned or closed, or never opened.").With("phase", r.Phase),
         Refusal.TooManyEntries r => new Problem("too-many-entries", 409, "The list is full", $"There are {r.Limit} {r.What} already.").With("limit", r.Limit),
+        Refusal.PolicyInvalid r => PolicyInvalid(r.Problems),
+        Refusal.PolicyMoved r => new Problem("policy-moved", 409, "Another policy is in force", "The policy in force is not the one that was expected; look at it again.").With("version", r.Current),
         _ => throw new InvalidOperationException($"no problem for {refusal.GetType().Name}"),
     };
+
+    /// <summary>A policy that cannot be taken.</summary>
+    public static Problem PolicyInvalid(IEnumerable<string> problems) =>
+        new Problem("policy-invalid", 422, "The policy cannot be taken", "It is as it was. Every problem is listed.").With("problems", problems);
 
     private static Problem AlreadyUsed(Refusal.AlreadyUsed refusal)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using JitGrains.Approvals;
+using JitGrains.Grants;
 using JitGrains.Policy.Conditions;
 
 namespace JitGrains.Policy.Evaluation;
@@ -46,6 +47,17 @@ internal sealed class Evaluator
         if (demanding.IsEmpty)
             return allow is null ? NoMatch : new PolicyDecision.Allow(allow.Name);
         return mayAsk || allow is not null ? ApproveUnion.Decide(demanding, context) : NoMatch;
+    }
+
+    /// <summary>Whether the grant's votes meet the stages of any approve rule for its action; where there is none, whether it needs no grant.</summary>
+    public bool CouldUse(Grant grant)
+    {
+        if (!byAction.TryGetValue(grant.Action, out var rules))
+            return false;
+        if (rules.Approve.IsEmpty)
+            return !rules.Allow.IsEmpty;
+        // Where several rules demand something, all of it is demanded: what meets none of them alone meets no union either.
+        return rules.Approve.Any(r => Quorum.StillStands(grant, r.Approve!.Auto is null ? r.Approve.Terms : r.Approve.AutomaticTerms, [grant.Principal, .. grant.Actors]));
     }
 
     internal static ConditionContext ContextOf(PolicyInput input) =>

@@ -28,7 +28,7 @@ internal static class StoreExtensions
     }
 
     private static void AddStore<TStore>(IServiceCollection services)
-        where TStore : class, IGrainStore, IReadModel, IAuditStore, IDeliveryQueue, IStoreHealth
+        where TStore : class, IGrainStore, IReadModel, IAuditStore, IDeliveryQueue, IStoreHealth, IPolicyStore
     {
         services.AddSingleton<TStore>();
         services.AddSingleton<IGrainStore>(s => s.GetRequiredService<TStore>());
@@ -36,5 +36,6 @@ internal static class StoreExtensions
         services.AddSingleton<IAuditStore>(s => s.GetRequiredService<TStore>());
         services.AddSingleton<IDeliveryQueue>(s => s.GetRequiredService<TStore>());
         services.AddSingleton<IStoreHealth>(s => s.GetRequiredService<TStore>());
+        services.AddSingleton<IPolicyStore>(s => s.GetRequiredService<TStore>());
     }
 }

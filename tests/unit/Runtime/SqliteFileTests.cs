@@ -70,17 +70,17 @@ public class SqliteFileTests
         await using (var first = EngineHarness.Create("sqlite", folder.Path))
         {
             await first.Tally("one").Add(1);
-            Assert.Equal(1, await VersionAsync(first));
+            Assert.Equal(SqliteSchema.Version, await VersionAsync(first));
         }
 
         var path = Path.Combine(folder.Path, "jitgrains.db");
         using (var db = Db.Open(path, writer: true))
             db.ExecuteScript("PRAGMA user_version = 99");
         var refused = Refused(folder.Path);
-        Assert.Contains("schema version 99; this program knows versions up to 1", refused, StringComparison.Ordinal);
+        Assert.Contains($"schema version 99; this program knows versions up to {SqliteSchema.Version}", refused, StringComparison.Ordinal);
 
         using (var db = Db.Open(path, writer: true))
-            db.ExecuteScript("PRAGMA user_version = 1");
+            db.ExecuteScript($"PRAGMA user_version = {SqliteSchema.Version}");
         await using var again = EngineHarness.Create("sqlite", folder.Path);
         Assert.Equal(1, await again.Tally("one").Get());
     }

@@ -74,7 +74,7 @@ internal sealed class SiloHost : IAsyncDisposable
               uses: once
         """;
 
-    public static async Task<SiloHost> StartAsync(WebhookOptions? webhook = null, Uri? otlp = null)
+    public static async Task<SiloHost> StartAsync(WebhookOptions? webhook = null, Uri? otlp = null, bool policyInStore = false)
     {
         var folder = new TempFolder();
         var time = new ManualTime();
@@ -97,6 +97,7 @@ internal sealed class SiloHost : IAsyncDisposable
                 PublicUrl = new Uri("https://jit.example.com/"),
                 Webhook = webhook,
                 OtlpEndpoint = otlp,
+                PolicyInStore = policyInStore,
             },
             ring,
             o => o.UseMemory = true);

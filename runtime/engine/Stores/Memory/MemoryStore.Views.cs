@@ -121,6 +121,9 @@ internal sealed partial class MemoryStore : IReadModel
                 return Upsert(grants, grant.Id, grant, [grant.Principal, .. grant.Actors], grant.CallerKey);
             case OutboxMessage.ShowExecution { Execution: var execution }:
                 return Upsert(executions, execution.Id, execution, [], execution.CallerKey);
+            case OutboxMessage.ShowPolicy { Policy: var policy }:
+                var json = StoreJson.Print(policy);
+                return () => policies.Add(policy.Sequence, json);
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} has no table");
         }

@@ -105,6 +105,11 @@ internal sealed class PostgresRows(NpgsqlBatch batch)
                     """,
                     e.Id, e.GrantId, e.RequestId, e.CallerKey, e.Incarnation, Word(e.Outcome?.Status ?? ExecutionStatus.Started), e.StartedAt.UtcTicks, StoreJson.Print(e));
                 break;
+            case OutboxMessage.ShowPolicy { Policy: var p }:
+                Add(
+                    "INSERT INTO policies (sequence, version, files, applied_by, applied_at, reason) VALUES ($1, $2, $3::jsonb, $4, $5, $6)",
+                    p.Sequence, p.Version, StoreJson.Print(p.Files), (object?)p.AppliedBy?.Value ?? DBNull.Value, p.AppliedAt.UtcDateTime, (object?)p.Reason ?? DBNull.Value);
+                break;
             case OutboxMessage.Audit:
                 break;
             default:

@@ -87,7 +87,15 @@ internal static class SqliteSchema
 
         CREATE TABLE trial (data BLOB NOT NULL) STRICT;
         """,
+        """
+        CREATE TABLE policies (
+            sequence INTEGER PRIMARY KEY, version TEXT NOT NULL, files TEXT NOT NULL,
+            applied_by TEXT, applied_at INTEGER NOT NULL, reason TEXT) STRICT;
+        """,
     ];
+
+    /// <summary>How many steps there are.</summary>
+    public static int Version => Steps.Length;
 
     /// <summary>Takes the steps that a database has not had yet; refuses one of a later version.</summary>
     public static void Migrate(Db db, string path) => Migrate(db, path, Steps);

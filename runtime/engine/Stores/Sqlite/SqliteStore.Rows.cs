@@ -44,6 +44,11 @@ internal sealed partial class SqliteStore
                     """,
                     e.Id, e.GrantId, e.RequestId, e.CallerKey, e.Incarnation, Word(e.Outcome?.Status ?? ExecutionStatus.Started), e.StartedAt.UtcTicks, StoreJson.Print(e));
                 break;
+            case OutboxMessage.ShowPolicy { Policy: var p }:
+                db.Execute(
+                    "INSERT INTO policies (sequence, version, files, applied_by, applied_at, reason) VALUES ($1, $2, $3, $4, $5, $6)",
+                    p.Sequence, p.Version, StoreJson.Print(p.Files), p.AppliedBy?.Value, p.AppliedAt.UtcTicks, p.Reason);
+                break;
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} has no table");
         }

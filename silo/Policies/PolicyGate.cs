@@ -1,0 +1,178 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Collections.Immutable;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using JitGrains.Approvals;
+using JitGrains.Binding;
+using JitGrains.Grants;
+using JitGrains.Identity;
+using JitGrains.PolicyVersions;
+using JitGrains.Policy;
+using JitGrains.Principals;
+using JitGrains.Silo.Secrets;
+
+namespace JitGrains.Silo.Policies;
+
+/// <summary>A change of policy that somebody wants to make.</summary>
+/// <param name="Action"><see cref="PolicyGate.Apply"/> or <see cref="PolicyGate.Rollback"/>.</param>
+/// <param name="Method">The call's method, to be shown.</param>
+/// <param name="Target">The call's path, to be shown.</param>
+/// <param name="Files">The policy that would be in force.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Expected">The version that must be in force then, or null.</param>
+/// <param name="Shown">What approvers are shown: the difference to the policy in force.</param>
+internal sealed record PolicyChange(
+    string Action, string Method, string Target, ImmutableArray<PolicyText> Files, string Version, string? Reason, string? Expected, string Shown);
+
+/// <summary>Whether a change of policy may be made now. Closed.</summary>
+internal abstract record GateAnswer
+{
+    private GateAnswer() { }
+
+    /// <summary>It may; where it took a use of a grant, what comes of it is to be recorded.</summary>
+    public sealed record Open(string? CallerKey, ExecutionRecord? Use) : GateAnswer;
+
+    /// <summary>Policy denies it.</summary>
+    public sealed record Denied : GateAnswer;
+
+    /// <summary>A reason is needed.</summary>
+    public sealed record ReasonNeeded : GateAnswer;
+
+    /// <summary>It needs an approval, which is asked for.</summary>
+    public sealed record Pending(string RequestId, DateTimeOffset DecideBy) : GateAnswer;
+
+    /// <summary>No approval can be asked for.</summary>
+    public sealed record Refused(Refusal Because) : GateAnswer;
+}
+
+/// <summary>
+/// The control plane's own enforcement point: where the policy in force has the actions <c>policy.apply</c> and
+/// <c>policy.rollback</c> in an API named <c>jitgrains</c>, a change of policy is decided by its rules, like any other call.
+/// Under an approve rule it needs a grant for exactly this change, of which one use is taken. Thread-safe.
+/// </summary>
+internal sealed class PolicyGate(
+    IPolicyProvider policies, KeyRing keys, GrantVerifier verifier, IGrainFactory grains, IIdGenerator ids, TimeProvider time)
+{
+    /// <summary>The API whose actions are the control plane's.</summary>
+    public const string Api = "jitgrains";
+
+    /// <summary>Putting a policy in force.</summary>
+    public const string Apply = "policy.apply";
+
+    /// <summary>Going back to an earlier one.</summary>
+    public const string Rollback = "policy.rollback";
+
+    private const string Incarnation = "control-plane";
+
+    /// <summary>Decides, and where a grant is needed takes a use of it or asks for one.</summary>
+    public async Task<GateAnswer> EnterAsync(Caller caller, PolicyChange change, IPAddress? address)
+    {
+        var policy = policies.Current;
+        if (policy.FindAction(change.Action) is not var (api, action) || api.Name != Api)
+            return new GateAnswer.Open(null, null);
+        var decision = policy.Evaluate(new PolicyInput { Caller = caller, Api = api, Action = action, Address = address, Now = time.GetUtcNow() });
+        return decision switch
+        {
+            PolicyDecision.Allow => new GateAnswer.Open(null, null),
+            PolicyDecision.Approve approve => await EnterByGrantAsync(caller, change, action, approve.Terms),
+            _ => new GateAnswer.Denied(),
+        };
+    }
+
+    /// <summary>Records what came of a change that took a use.</summary>
+    public async Task LeaveAsync(GateAnswer.Open entered, bool done)
+    {
+        if (entered is not { CallerKey: { } key, Use: { } use })
+            return;
+        var outcome = new ExecutionOutcome(
+            done ? ExecutionStatus.Completed : ExecutionStatus.Failed, done ? 200 : null, done ? null : "not-applied", use.StartedAt, time.GetUtcNow(), 0, 0);
+        await grains.GetGrain<IPrincipalGrain>(key).RecordOutcome(new OutcomeCommand(use.Id, outcome));
+    }
+
+    private async Task<GateAnswer> EnterByGrantAsync(Caller caller, PolicyChange change, ActionDefinition action, ApprovalTerms terms)
+    {
+        var digest = DigestOf(change);
+        var rejoin = RejoinKey.Compute(caller.Key, Api, action.Name, "", BindingKind.Payload, digest);
+        var principal = grains.GetGrain<IPrincipalGrain>(caller.Key);
+        var now = time.GetUtcNow();
+        foreach (var (grant, usesLeft) in (await principal.GetView()).Grants)
+        {
+            if (usesLeft is <= 0 || grant.Api != Api || grant.Binding != BindingKind.Payload || !grant.Covers(action.Name, "", digest)
+                || now >= grant.ExpiresAt || !verifier.Verify(grant) || !Quorum.StillStands(grant, terms, caller.Involved))
+            {
+                continue;
+            }
+
+            var use = await principal.Consume(new ConsumeCommand(ids.NewExecutionId(), grant.Id, Incarnation, action.Name, "", digest, rejoin, terms.PolicyVersion));
+            if (use.Value is { } taken)
+                return new GateAnswer.Open(caller.Key, taken);
+        }
+
+        return terms.ReasonRequired && change.Reason is null
+            ? new GateAnswer.ReasonNeeded()
+            : await AskAsync(principal, AskFor(caller, change, action, terms, digest, rejoin));
+    }
+
+    private async Task<GateAnswer> AskAsync(IPrincipalGrain principal, Ask ask)
+    {
+        var reply = await principal.Ask(new AskCommand(ask, null));
+        if (reply.Value is not { } accepted)
+            return new GateAnswer.Refused(reply.Refusal!);
+        if (accepted.Ask is { } raised)
+            await grains.GetGrain<IApprovalRequestGrain>(raised.RequestId).Raise(raised);
+        return new GateAnswer.Pending(accepted.RequestId, time.GetUtcNow() + ask.Terms.DecideWithin);
+    }
+
+    private Ask AskFor(Caller caller, PolicyChange change, ActionDefinition action, ApprovalTerms terms, string digest, string rejoin)
+    {
+        var isCut = change.Shown.Length > ReviewBuilder.MaxBody;
+        return new Ask
+        {
+            RequestId = ids.NewRequestId(),
+            Principal = caller.Principal,
+            Actors = caller.Actors,
+            Api = Api,
+            Action = action.Name,
+            Access = action.Access,
+            Sensitivity = action.Sensitivity,
+            Resource = "",
+            Binding = BindingKind.Payload,
+            PayloadDigest = digest,
+            Reason = change.Reason,
+            Uses = 1,
+            Window = terms.DefaultWindow,
+            Terms = terms,
+            Summary = $"{caller.Principal} wants policy {change.Version} in force in place of {policies.Current.Version}",
+            Payload = new ReviewPayload
+            {
+                Method = change.Method,
+                Authority = "control-plane",
+                Target = change.Target,
+                Body = isCut ? change.Shown[..ReviewBuilder.MaxBody] : change.Shown,
+                BodyBytes = Encoding.UTF8.GetByteCount(change.Shown),
+                BodyIncomplete = isCut,
+            },
+            RejoinKey = rejoin,
+        };
+    }
+
+    /// <summary>Keyed, over everything that the change is: a grant is for exactly this one.</summary>
+    private string DigestOf(PolicyChange change)
+    {
+        using var mac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, keys.PayloadBinding.Span);
+        Span<byte> length = stackalloc byte[8];
+        IEnumerable<string> parts = ["jit-policy-1", change.Action, change.Reason ?? "", change.Expected ?? "", .. change.Files.SelectMany(f => new[] { f.Name, f.Text })];
+        foreach (var part in parts)
+        {
+            var bytes = Encoding.UTF8.GetBytes(part);
+            BinaryPrimitives.WriteInt64BigEndian(length, bytes.Length);
+            mac.AppendData(length);
+            mac.AppendData(bytes);
+        }
+
+        return $"jit-policy-1;{Base64Url.EncodeToString(mac.GetHashAndReset())}";
+    }
+}

@@ -1,0 +1,171 @@
+using System.Collections.Immutable;
+using JitGrains.Gateways;
+using JitGrains.PolicyVersions;
+using JitGrains.Policy;
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Revocation;
+using JitGrains.Silo.Telemetry;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace JitGrains.Silo.Policies;
+
+/// <summary>
+/// The cluster's one policy, from the store. It is told of a new version before whoever applied that has their answer, and
+/// looks by itself every few seconds. A version is never replaced by an earlier one. Where the store has none yet, a silo
+/// applies its configured files, and a gateway waits for that.
+/// </summary>
+internal sealed partial class StoredPolicyProvider(
+    SiloOptions options, IPolicyStore store, IGrainFactory grains, SiloMetrics metrics, TimeProvider time, ILogger<StoredPolicyProvider> logger)
+    : BackgroundService, IPolicyProvider, IInvalidationTarget
+{
+    private static readonly TimeSpan FirstWithin = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(250);
+
+    private readonly SemaphoreSlim loading = new(1, 1);
+    private Loaded? loaded;
+
+    /// <inheritdoc/>
+    public event EventHandler<PolicyChangedEventArgs>? Changed;
+
+    /// <inheritdoc/>
+    public CompiledPolicy Current => Now.Policy;
+
+    /// <inheritdoc/>
+    public PolicyStatus Status => Now.Status;
+
+    /// <summary>The number of the version in force here.</summary>
+    public long Sequence => Now.Sequence;
+
+    private Loaded Now => Volatile.Read(ref loaded) ?? throw new InvalidOperationException("No policy is loaded yet.");
+
+    /// <inheritdoc/>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (options.Role.RunsSilo())
+            await ApplyConfigured();
+        var began = time.GetTimestamp();
+        while (await store.GetPolicyHeadAsync(cancellationToken) is null)
+        {
+            if (options.Role.RunsSilo() || time.GetElapsedTime(began) > FirstWithin)
+                throw new StartupException("The store holds no policy yet: start a silo with --policy PATH, which applies it as the first version.");
+            await Task.Delay(FirstLook, time, cancellationToken);
+        }
+
+        await LoadAsync(atLeast: 1, cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ApplyAsync(Invalidation what, CancellationToken cancellationToken)
+    {
+        if (what is Invalidation.Policy policy && policy.Sequence > Now.Sequence)
+            await LoadAsync(policy.Sequence, cancellationToken);
+    }
+
+    /// <summary>Looks once whether there is a later version.</summary>
+    internal async Task LookAsync(CancellationToken cancellationToken)
+    {
+        if (await store.GetPolicyHeadAsync(cancellationToken) is { } head && head.Sequence > Now.Sequence)
+            await LoadAsync(head.Sequence, cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        loading.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(options.PolicyPoll, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await LookAsync(stoppingToken);
+                Degrade(null);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                LogNotLoaded(logger, e);
+                Degrade(e is StartupException failed ? [.. failed.Problems] : ["The latest version cannot be read from the store."]);
+            }
+        }
+    }
+
+    private async Task LoadAsync(long atLeast, CancellationToken cancellationToken)
+    {
+        await loading.WaitAsync(cancellationToken);
+        try
+        {
+            if (loaded is { } now && now.Sequence >= atLeast)
+                return;
+            var head = await store.GetPolicyHeadAsync(cancellationToken);
+            var stored = head is null ? null : await store.GetPolicyAsync(head.Sequence, cancellationToken);
+            if (stored is null || stored.Sequence < atLeast)
+                throw new InvalidOperationException($"The store does not show version {atLeast} of the policy.");
+            Take(stored);
+        }
+        finally
+        {
+            loading.Release();
+        }
+    }
+
+    private void Take(StoredPolicy stored)
+    {
+        var result = PolicyLoader.Load([.. stored.Files.Select(f => new PolicyFile(f.Name, f.Text))]);
+        var problems = result.Problems.Select(p => p.ToString()).ToImmutableArray();
+        // Another program's policy: one of a later version may have taken what this one cannot.
+        if (result.Policy is not { } policy)
+            throw new StartupException([$"Version {stored.Sequence} of the policy cannot be taken by this program:", .. problems]);
+        var first = loaded is null;
+        Volatile.Write(ref loaded, new Loaded(
+            stored.Sequence, policy, new PolicyStatus(policy.Version, false, time.GetUtcNow(), [.. stored.Files.Select(f => f.Name)], problems)));
+        LogInForce(logger, policy.Version, stored.Sequence);
+        if (first)
+            return;
+        metrics.PolicyReload("taken");
+        Changed?.Invoke(this, new PolicyChangedEventArgs(policy));
+    }
+
+    /// <summary>Says in readiness and metrics that what is in force here may not be the latest, or that it is again.</summary>
+    private void Degrade(ImmutableArray<string>? problems)
+    {
+        var now = Now;
+        if (now.Status.Degraded == problems is not null)
+            return;
+        Interlocked.CompareExchange(ref loaded, now with { Status = now.Status with { Degraded = problems is not null, Problems = problems ?? [] } }, now);
+        metrics.PolicyDegraded(problems is not null);
+    }
+
+    /// <summary>The configured files become the first version where there is none yet, or a later one where that is demanded.</summary>
+    private async Task ApplyConfigured()
+    {
+        if (options.Policy.Length == 0 || (!options.PolicyForce && await store.GetPolicyHeadAsync() is not null))
+            return;
+        var files = PolicyFiles.Read(options.Policy);
+        if (files.Trouble is not null)
+            throw new StartupException(["The policy cannot be taken:", files.Trouble]);
+        var command = new ApplyPolicyCommand(
+            $"configured:{files.Fingerprint}:{(options.PolicyForce ? time.GetUtcNow().UtcTicks : 0)}",
+            [.. files.Files.Select(f => new PolicyText(f.Name, f.Text))],
+            By: null,
+            options.PolicyForce ? "forced at the start of a silo" : "first start",
+            Expected: options.PolicyForce ? null : "");
+        var reply = await grains.GetGrain<IPolicyGrain>(IPolicyGrain.Key).Apply(command);
+        // Where another silo was faster, its version stands.
+        if (reply.Refusal is Refusal.PolicyInvalid invalid)
+            throw new StartupException(["The policy cannot be taken:", .. invalid.Problems]);
+    }
+
+    [LoggerMessage(2310, LogLevel.Information, "Policy {Version} is in force, number {Sequence}")]
+    private static partial void LogInForce(ILogger logger, string version, long sequence);
+
+    [LoggerMessage(2311, LogLevel.Error, "A later policy than the one in force cannot be loaded")]
+    private static partial void LogNotLoaded(ILogger logger, Exception exception);
+
+    private sealed record Loaded(long Sequence, CompiledPolicy Policy, PolicyStatus Status);
+}
