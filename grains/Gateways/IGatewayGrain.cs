@@ -8,7 +8,7 @@ namespace JitGrains.Gateways;
 /// acknowledging may be lost in a crash of the store; opening, condemning and closing are not. docs/revocation.md says why
 /// that is enough.
 /// </summary>
-[Alias("jit.IGatewayGrain")]
+[Alias("jit.IGatewayGrain"), Version(1)]
 public interface IGatewayGrain : IGrainWithStringKey
 {
     /// <summary>Begins the lease, once. The incarnation is in the directory by then.</summary>
@@ -44,7 +44,7 @@ public interface IGatewayGrain : IGrainWithStringKey
 }
 
 /// <summary>The incarnations that may hold a lease (one grain, key <see cref="Key"/>). Whoever revokes reads it after its own commit.</summary>
-[Alias("jit.IGatewayDirectoryGrain")]
+[Alias("jit.IGatewayDirectoryGrain"), Version(1)]
 public interface IGatewayDirectoryGrain : IGrainWithStringKey
 {
     /// <summary>The one key.</summary>

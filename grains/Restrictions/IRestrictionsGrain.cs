@@ -8,7 +8,7 @@ namespace JitGrains.Restrictions;
 /// What holds for everybody at once (one grain, key <see cref="Key"/>): blocked principals, and grants revoked by what they
 /// have in common. Every gateway keeps a copy. Commands are idempotent by their id.
 /// </summary>
-[Alias("jit.IRestrictionsGrain")]
+[Alias("jit.IRestrictionsGrain"), Version(1)]
 public interface IRestrictionsGrain : IGrainWithStringKey
 {
     /// <summary>The one key.</summary>

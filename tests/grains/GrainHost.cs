@@ -1,40 +1,22 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using System.Security.Cryptography;
 using JitGrains.Approvals;
 using JitGrains.Audit;
-using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Outbox;
 using JitGrains.Principals;
-using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Outbox;
 using JitGrains.Silo.Revocation;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 
 namespace JitGrains.GrainTests;
 
 /// <summary>The product's grains on the product's engine and store, with arguments and results through the serializer.</summary>
-public sealed class GrainHost : IAsyncDisposable
+public sealed partial class GrainHost : IAsyncDisposable
 {
-    private readonly ServiceProvider services;
-    private readonly IHostedService[] hosted;
-
-    private readonly string? folderToDelete;
-
-    private GrainHost(ServiceProvider services, Notifications notifications, ManualTime time, string? folderToDelete)
-    {
-        this.folderToDelete = folderToDelete;
-        this.services = services;
-        Notified = notifications;
-        Time = time;
-        hosted = [.. services.GetServices<IHostedService>()];
-    }
-
     public ManualTime Time { get; }
 
     public Notifications Notified { get; }
@@ -52,75 +34,6 @@ public sealed class GrainHost : IAsyncDisposable
     public IPrincipalGrain Principal(string key) => services.GetRequiredService<IGrainFactory>().GetGrain<IPrincipalGrain>(key);
 
     public IApprovalRequestGrain Request(string id) => services.GetRequiredService<IGrainFactory>().GetGrain<IApprovalRequestGrain>(id);
-
-    /// <summary>Starts on the named store (<see cref="Stores"/>), in a folder of its own that goes with the host.</summary>
-    public static async Task<GrainHost> StartAsync(string store)
-    {
-        var time = new ManualTime(Sample.Start);
-        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        if (store == "postgres")
-            return await StartOnAsync(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(), time, key);
-        var folder = store == "memory" ? null : Directory.CreateTempSubdirectory("jitgrains-test-").FullName;
-        return await StartInAsync(folder, time, key, deleteFolder: true);
-    }
-
-    /// <summary>Starts on a PostgreSQL database, which other hosts may share.</summary>
-    public static Task<GrainHost> StartOnAsync(string database, ManualTime time, ECDsa signingKey, Action<GrainEngineOptions>? configure = null) =>
-        StartAsync(
-            options =>
-            {
-                options.Database = database;
-                options.UseDatabaseClock = false;
-                configure?.Invoke(options);
-            },
-            time,
-            signingKey,
-            folderToDelete: null);
-
-    /// <summary>Starts in a folder that outlives the host.</summary>
-    public static Task<GrainHost> StartInAsync(string? dataFolder, ManualTime time, ECDsa signingKey, bool deleteFolder = false) =>
-        StartAsync(
-            options =>
-            {
-                options.DataFolder = dataFolder;
-                options.UseMemory = dataFolder is null;
-            },
-            time,
-            signingKey,
-            deleteFolder ? dataFolder : null);
-
-    private static async Task<GrainHost> StartAsync(Action<GrainEngineOptions> store, ManualTime time, ECDsa signingKey, string? folderToDelete)
-    {
-        var notifications = new Notifications();
-        var collection = new ServiceCollection();
-        collection.AddSingleton<TimeProvider>(time);
-        collection.AddSingleton<IIdGenerator, RandomIdGenerator>();
-        collection.AddSingleton(new AuditSealer(new SecretKey(new byte[32])));
-        collection.AddSingleton(new ReviewDigestKey(new SecretKey(new byte[32])));
-        collection.AddSingleton(new GrantSigner(signingKey));
-        collection.AddSingleton<INotificationQueue>(notifications);
-        collection.AddSingleton<SlowObserver>();
-        collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<SlowObserver>());
-        collection.AddSingleton<DecisionHub>();
-        collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<DecisionHub>());
-        collection.AddSingleton<IOutboxHandler, OutboxDispatcher>();
-        collection.AddSingleton<IInvalidationService, InProcessInvalidation>();
-        collection.AddSingleton<IRevocationService, RevocationService>();
-        collection.AddGrainEngine(options =>
-        {
-            store(options);
-            options.RoundTripCalls = true;
-            options.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>()
-                .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>();
-        });
-        var host = new GrainHost(collection.BuildServiceProvider(validateScopes: true), notifications, time, folderToDelete);
-        foreach (var service in host.hosted)
-            await service.StartAsync(CancellationToken.None);
-        return host;
-    }
-
-    /// <summary>Waits until everything that grains tell each other is delivered.</summary>
-    public Task SettleAsync() => services.GetRequiredService<IOutboxPump>().WhenIdleAsync().WaitAsync(TimeSpan.FromSeconds(60));
 
     /// <summary>Asks, and raises the request as the gateway does.</summary>
     public async Task<string> AskAsync(Ask ask)
@@ -176,15 +89,6 @@ public sealed class GrainHost : IAsyncDisposable
         foreach (var source in sources.Where(s => s != SystemChain.Source))
             Assert.Contains(opened, body => body.Contains($"\"{source}\"", StringComparison.Ordinal));
         return all.ToImmutable();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var service in hosted.Reverse())
-            await service.StopAsync(CancellationToken.None);
-        await services.DisposeAsync();
-        if (folderToDelete is not null)
-            Directory.Delete(folderToDelete, recursive: true);
     }
 
     /// <summary>Remembers each new grant; takes its time over it, as a busy gateway may, where told to.</summary>

@@ -8,7 +8,7 @@ namespace JitGrains.GrainTests;
 /// <summary>Races, each tried many times. Who wins is open; that there is one winner, and what that implies, is not.</summary>
 public sealed class RaceTests
 {
-    private const int Rounds = 1_000;
+    private const int Rounds = GrainTests.Stores.Rounds;
 
     public static TheoryData<string> Stores => GrainTests.Stores.All;
 

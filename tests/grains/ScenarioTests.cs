@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using JitGrains.Approvals;
 using JitGrains.Audit;
 using JitGrains.Grants;
@@ -32,10 +31,12 @@ public sealed class ScenarioTests
         Assert.Equal(grant.Id, shown.GrantId);
 
         var execution = (await host.ConsumeAsync(grant, "ex_1")).Value!;
+        await host.SettleAsync();
         Assert.Single(await host.ReadModel.ListOpenExecutionsAsync("gw_2"));
         Assert.Empty(await host.ReadModel.ListOpenExecutionsAsync("gw_1"));
         var outcome = new ExecutionOutcome(ExecutionStatus.Completed, 201, null, execution.StartedAt, host.Time.GetUtcNow(), 12, 34);
         await host.Principal(ask.CallerKey).RecordOutcome(new OutcomeCommand("ex_1", outcome));
+        await host.SettleAsync();
         Assert.Equal(outcome, (await host.ReadModel.GetExecutionAsync("ex_1"))!.Outcome);
         Assert.Empty(await host.ReadModel.ListOpenExecutionsAsync("gw_2"));
         Assert.Equal(GrantStatus.Consumed, (await host.ReadModel.GetGrantAsync(grant.Id))!.Status);
@@ -73,6 +74,8 @@ public sealed class ScenarioTests
         var unused = await host.GrantAsync(Sample.Ask(1));
         await host.AskAsync(Sample.Ask(2, resource: "order=43"));
         host.Time.Advance(TimeSpan.FromHours(2));
+        await host.RemindAsync(host.Principal(unused.CallerKey));
+        await host.RemindAsync(host.Request(Sample.RequestId(2)));
         await EventuallyAsync(async () =>
             (await host.ReadModel.GetGrantAsync(unused.Id))!.Status == GrantStatus.Expired
             && (await host.ReadModel.GetRequestAsync(Sample.RequestId(2)))!.Status == RequestStatus.Expired);
@@ -114,38 +117,6 @@ public sealed class ScenarioTests
         await using var host = await GrainHost.StartAsync(store);
         await host.AskAsync(Sample.Ask(terms: Sample.Terms() with { Automatic = true }));
         Assert.True(Assert.Single((await host.Principal(Sample.Alice.Value).GetView()).Grants).Grant.Automatic);
-    }
-
-    [Fact]
-    public async Task After_a_restart_everything_is_as_acknowledged()
-    {
-        var folder = Directory.CreateTempSubdirectory("jitgrains-test-").FullName;
-        var time = new ManualTime(Sample.Start);
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        Grant used, many;
-        await using (var host = await GrainHost.StartInAsync(folder, time, key))
-        {
-            used = await host.GrantAsync(Sample.Ask(1));
-            await host.ConsumeAsync(used, "ex_1");
-            many = await host.GrantAsync(Sample.Ask(2, resource: "order=43", uses: null));
-            await host.AskAsync(Sample.Ask(3, Sample.Terms(Sample.Stage(2)), "order=44"));
-            await host.VoteAsync(Sample.RequestId(3), Sample.Bob, VoteDecision.Approve);
-        }
-
-        await using (var host = await GrainHost.StartInAsync(folder, time, key))
-        {
-            Assert.Equal("ex_1", Assert.Single(await host.ReadModel.ListOpenExecutionsAsync("gw_2")).Id);
-            Assert.Equal("ex_1", Assert.IsType<Refusal.AlreadyUsed>((await host.ConsumeAsync(used, "ex_2")).Refusal).LastExecution!.Id);
-            Assert.Equal(many.Id, Assert.Single((await host.Principal(Sample.Alice.Value).GetView()).Grants).Grant.Id);
-            // The open ask is re-joined, and one more vote completes the quorum that began before.
-            Assert.Equal(Sample.RequestId(3), await host.AskAsync(Sample.Ask(4, Sample.Terms(Sample.Stage(2)), "order=44")));
-            await host.VoteAsync(Sample.RequestId(3), Sample.Carol, VoteDecision.Approve);
-            await host.SettleAsync();
-            Assert.Equal(2, (await host.Principal(Sample.Alice.Value).GetView()).Grants.Length);
-            await host.VerifiedAuditAsync();
-        }
-
-        Directory.Delete(folder, recursive: true);
     }
 
     /// <summary>Waits for what a background service does of its own accord, without a clock: yields until it is so.</summary>

@@ -12,6 +12,8 @@ namespace JitGrains.Shell;
 /// </summary>
 public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IIncomingGrainCallFilter
 {
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
+
     // Not state: how far this activation knows its messages delivered, and whether its memory is to be trusted.
     private long delivered;
     private bool unsure;
@@ -76,7 +78,7 @@ public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IInc
         due = due is null || net < due ? net ?? due : due;
         if (due is null || due >= stored.ReminderAt)
             return false;
-        await this.RegisterOrUpdateReminder(ReminderName, due > now ? due.Value - now : TimeSpan.Zero, ReminderPeriod);
+        await Register(due.Value - now);
         var isNew = stored.ReminderAt is null;
         stored.ReminderAt = due;
         return isNew;
@@ -86,7 +88,7 @@ public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IInc
     {
         // An activation that found nothing to do may have taken the reminder away in between.
         if (newReminder && await this.GetReminder(ReminderName) is null)
-            await this.RegisterOrUpdateReminder(ReminderName, ReminderPeriod, ReminderPeriod);
+            await Register(ReminderPeriod);
         SignalOutbox();
     }
 
@@ -99,8 +101,12 @@ public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IInc
         // Another activation may have relied on it just before.
         await ReadState();
         if (document.State.ReminderAt is not null)
-            await this.RegisterOrUpdateReminder(ReminderName, TimeSpan.Zero, ReminderPeriod);
+            await Register(TimeSpan.Zero);
     }
+
+    /// <summary>Never for at once: a first tick that has passed by the time it is planned comes a whole period later.</summary>
+    private Task Register(TimeSpan dueIn) =>
+        this.RegisterOrUpdateReminder(ReminderName, dueIn > Soon ? dueIn : Soon, ReminderPeriod);
 
     private async Task ReadState()
     {

@@ -36,6 +36,9 @@ public static class GrainEngineExtensions
         }
         else
         {
+            // Before the silo, which begins to write as it starts.
+            if (options.Orleans.Storage == OrleansStorage.Database)
+                services.AddHostedService(_ => new OrleansSchema(options.Orleans));
             services.AddOrleans(silo =>
             {
                 OrleansProviders.Configure(silo, options.Orleans);

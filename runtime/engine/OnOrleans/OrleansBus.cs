@@ -21,7 +21,11 @@ internal sealed partial class OrleansBus(IGrainFactory grains, TimeProvider time
     private readonly Lock gate = new();
     private BusTerm received = new(Guid.Empty, 0);
     private BusTerm? announced;
+    private readonly TaskCompletionSource joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool wasDown;
+
+    /// <summary>Completes once the process takes part.</summary>
+    internal Task Joined => joined.Task;
 
     public event EventHandler? Resumed;
 
@@ -102,6 +106,7 @@ internal sealed partial class OrleansBus(IGrainFactory grains, TimeProvider time
         }
 
         wasDown = false;
+        joined.TrySetResult();
         if (missed)
             Resumed?.Invoke(this, EventArgs.Empty);
     }

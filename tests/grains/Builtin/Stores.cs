@@ -4,4 +4,7 @@ namespace JitGrains.GrainTests;
 public static class Stores
 {
     public static TheoryData<string> All => ["memory", "sqlite", "postgres"];
+
+    /// <summary>How often a race is tried.</summary>
+    public const int Rounds = 1_000;
 }
