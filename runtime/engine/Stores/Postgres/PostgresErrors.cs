@@ -16,7 +16,8 @@ internal static class PostgresErrors
     {
         PostgresException p => p.SqlState[..2] is "08" or "53" or "57" or "58" or "XX"
             ? p.SqlState != PostgresErrorCodes.QueryCanceled
-            : p.SqlState == PostgresErrorCodes.ReadOnlySqlTransaction,
+            // The last two are what a standby says.
+            : p.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.ObjectNotInPrerequisiteState,
         NpgsqlException or SocketException or IOException or TimeoutException => true,
         _ => false,
     };

@@ -18,20 +18,20 @@ internal static partial class PostgresMigration
 
     /// <summary>Does what is to be done as the owner; refuses a database of a later version.</summary>
     public static Task RunAsync(GrainEngineOptions options, ILogger logger, CancellationToken cancellationToken) =>
-        RunAsync(options.DatabaseOwner ?? options.Database!, PostgresSchema.Steps, logger, cancellationToken);
+        RunAsync(options.DatabaseOwner ?? options.Database!, PostgresSchema.Steps, PostgresPrivileges.Sql, logger, cancellationToken);
 
-    internal static async Task RunAsync(string database, IReadOnlyList<string> steps, ILogger logger, CancellationToken cancellationToken)
+    internal static async Task RunAsync(string database, IReadOnlyList<string> steps, string privileges, ILogger logger, CancellationToken cancellationToken)
     {
         // A connection of its own: what takes long is not to be cut off by the turns' timeouts.
         var text = new NpgsqlConnectionStringBuilder(database) { Pooling = false, Timeout = 5, CommandTimeout = 300 };
         await using var connection = new NpgsqlConnection(text.ToString());
         await connection.OpenAsync(cancellationToken);
-        var wanted = (steps.Count, Hash());
+        var wanted = (steps.Count, Hash(privileges));
         if (await ReadAsync(connection, steps.Count, cancellationToken) == wanted)
             return;
         try
         {
-            await MigrateAsync(connection, steps, logger, cancellationToken);
+            await MigrateAsync(connection, steps, privileges, logger, cancellationToken);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
@@ -46,14 +46,14 @@ internal static partial class PostgresMigration
         }
     }
 
-    private static async Task MigrateAsync(NpgsqlConnection connection, IReadOnlyList<string> steps, ILogger logger, CancellationToken cancellationToken)
+    private static async Task MigrateAsync(NpgsqlConnection connection, IReadOnlyList<string> steps, string privileges, ILogger logger, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync(
             connection,
             string.Create(CultureInfo.InvariantCulture, $"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({LockKey})"),
             cancellationToken);
-        var (version, privileges) = await ReadAsync(connection, steps.Count, cancellationToken);
+        var (version, given) = await ReadAsync(connection, steps.Count, cancellationToken);
         if (version < 0)
         {
             await ExecuteAsync(
@@ -65,10 +65,10 @@ internal static partial class PostgresMigration
 
         for (var next = version; next < steps.Count; next++)
             await ExecuteAsync(connection, $"{steps[next]}; UPDATE schema_version SET version = {next + 1}, privileges = ''", cancellationToken);
-        if (version < steps.Count || privileges != Hash())
+        if (version < steps.Count || given != Hash(privileges))
         {
             if (await MakeRolesAsync(connection, logger, cancellationToken))
-                await ExecuteAsync(connection, $"{PostgresPrivileges.Sql}; UPDATE schema_version SET privileges = '{Hash()}'", cancellationToken);
+                await ExecuteAsync(connection, $"{privileges}; UPDATE schema_version SET privileges = '{Hash(privileges)}'", cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken);
@@ -119,7 +119,7 @@ internal static partial class PostgresMigration
         return true;
     }
 
-    private static string Hash() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(PostgresPrivileges.Sql)))[..16];
+    private static string Hash(string privileges) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(privileges)))[..16];
 
 #pragma warning disable CA2100 // Texts of this file, and numbers.
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ namespace JitGrains.Runtime.Engine;
 /// answered as done, the epoch. As a hosted service it waits a while for a database that is still starting.
 /// </summary>
 internal sealed partial class PostgresOpening(
-    GrainEngineOptions options, PostgresConnections connections, PostgresEpoch epoch, TimeProvider time, ILogger<PostgresOpening> logger) : IHostedService, IDisposable
+    GrainEngineOptions options, PostgresConnections connections, PostgresEpoch epoch, ILogger<PostgresOpening> logger) : IHostedService, IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
@@ -22,7 +22,7 @@ internal sealed partial class PostgresOpening(
     /// <summary>The same; what may pass (no answer, an older schema that somebody else is about to bring up to date) is waited for.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
             try
@@ -32,12 +32,12 @@ internal sealed partial class PostgresOpening(
             }
             catch (Exception e) when (e is StoreUnavailableException or StoreOpenException { Data.Count: > 0 })
             {
-                if (time.GetElapsedTime(started) >= options.DatabaseStartWait)
+                if (TimeProvider.System.GetElapsedTime(started) >= options.DatabaseStartWait)
                     throw e is StoreOpenException ? e : new StoreOpenException($"The database cannot be used: {e.Message}", e);
                 LogWaiting(logger, e.Message);
             }
 
-            await Task.Delay(Pause, time, cancellationToken);
+            await Task.Delay(Pause, TimeProvider.System, cancellationToken);
         }
     }
 

@@ -1,0 +1,87 @@
+using System.Collections.Concurrent;
+using JitGrains.Runtime.Engine;
+using JitGrains.TestSupport;
+
+namespace JitGrains.UnitTests.Runtime.Postgres;
+
+/// <summary>The bus between processes: quick where it can be, and it says so where it may have lost something.</summary>
+public sealed class BusTests
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    [Fact]
+    public async Task Everything_arrives_in_order_however_much_and_however_long()
+    {
+        await using var first = await StartAsync(null);
+        await using var second = await StartAsync(first.Database);
+        BusMessage[] sent = [.. Enumerable.Range(0, 2_000).Select(n => new BusMessage("test", $"key {n}", n % 100 == 0 ? new string('ü', 3_000) : n % 2 == 0 ? "data" : null))];
+        var received = new ConcurrentQueue<BusMessage>();
+        var own = new ConcurrentQueue<BusMessage>();
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var other = second.Get<IClusterBus>().Subscribe("other", _ => Assert.Fail("of another topic"));
+        using var subscription = second.Get<IClusterBus>().Subscribe("test", message =>
+        {
+            received.Enqueue(message);
+            if (received.Count == sent.Length)
+                all.SetResult();
+        });
+        using var ownSubscription = first.Get<IClusterBus>().Subscribe("test", own.Enqueue);
+        foreach (var message in sent)
+            first.Get<IClusterBus>().Publish(message);
+        Assert.Equal(sent, own);
+        await all.Task.WaitAsync(Minute);
+        Assert.Equal(sent, received);
+    }
+
+    [Fact]
+    public async Task A_lost_connection_is_made_anew_and_said_to_have_been_lost()
+    {
+        await using var first = await StartAsync(null);
+        await using var second = await StartAsync(first.Database);
+        var bus = second.Get<IClusterBus>();
+        for (var round = 0; round < 3; round++)
+        {
+            var resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            void Resumed(object? sender, EventArgs e) => resumed.TrySetResult();
+            bus.Resumed += Resumed;
+            Assert.NotEqual(0, await Database.CutAsync(first.Database!, "LISTEN jitgrains"));
+            await resumed.Task.WaitAsync(Minute);
+            bus.Resumed -= Resumed;
+
+            // The sender's own line was not cut; what it sends from here on arrives.
+            var heard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using var subscription = bus.Subscribe("test", _ => heard.TrySetResult());
+            first.Get<IClusterBus>().Publish(new BusMessage("test", $"round {round}"));
+            await heard.Task.WaitAsync(Minute);
+        }
+    }
+
+    [Fact]
+    public async Task A_database_that_does_not_answer_keeps_nobody_from_publishing()
+    {
+        await using var server = await PostgresServer.StartAsync(durable: false);
+        await using var engine = await StartAsync(await server.CreateDatabaseAsync());
+        await server.SuspendAsync();
+        var heard = 0;
+        using var subscription = engine.Get<IClusterBus>().Subscribe("test", _ => heard++);
+        for (var n = 0; n < 50_000; n++)
+            engine.Get<IClusterBus>().Publish(new BusMessage("test", $"{n}"));
+        Assert.Equal(50_000, heard);
+        await server.ResumeAsync();
+    }
+
+    [Fact]
+    public void What_others_send_that_is_no_message_is_passed_over()
+    {
+        foreach (var text in (string[])["", "x", "null", "{}", "[]", "[1,2,3,4]", """["s","t","k"]""", """["s",null,"k","d"]""", """["me","t","k","d"]"""])
+            Assert.Empty(PostgresPayload.Read("me", text));
+        Assert.Equal([new BusMessage("t", "k")], PostgresPayload.Read("me", """["s","t","k",null]"""));
+    }
+
+    private static async Task<EngineHarness> StartAsync(string? database)
+    {
+        var engine = await EngineHarness.StartAsync("postgres", database: database);
+        await engine.Get<PostgresBus>().Listening.WaitAsync(Minute);
+        return engine;
+    }
+}
