@@ -54,64 +54,30 @@ public static class SiloExtensions
         StartupException.ThrowIfAny(problems);
         options.Webhook?.ReadSecret();
 
-        services.AddSingleton(options);
+        services.AddShared(options, keys.ForGateways, engine);
         services.AddSingleton(keys);
-        services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<IIdGenerator, RandomIdGenerator>();
-        services.AddSingleton(new AuditSealer(keys.AuditPersonal));
         services.AddSingleton(new ReviewDigestKey(keys.ReviewDigest));
         services.AddSingleton(new GrantSigner(keys.GrantSigning));
-        services.AddSingleton(p => p.GetRequiredService<GrantSigner>().Verifier);
         if (devIssuer is not null)
             services.AddSingleton(devIssuer);
 
-        services.AddGrainEngine(o =>
-        {
-            o.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>()
-                .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>().AddGrain<PolicyGrain>();
-            engine(o);
-        });
         services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
-        services.AddSingleton<DecisionHub>();
-        services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<DecisionHub>());
-        services.AddSingleton<ICommitObserver, ClusterNews>();
-        services.AddSingleton<IInvalidationService, InProcessInvalidation>();
-        services.AddSingleton<IRevocationService, RevocationService>();
         services.AddSingleton<AuditVerifier>();
-
-        services.AddSingleton<SiloMetrics>();
-        services.AddTokenValidation(options.Issuers);
-        AddPolicy(services, options);
-
-        services.AddSingleton<INotificationQueue, WebhookQueue>();
-        services.AddHostedService<WebhookSender>();
-        services.AddHostedService<TelemetryExport>();
-
-        services.AddSingleton<Access>();
-        services.AddSingleton<Authentication>();
-        OpenApi.Add(services);
-        return services;
-    }
-
-    private static void AddPolicy(IServiceCollection services, SiloOptions options)
-    {
         if (options.PolicyInStore)
         {
-            services.AddSingleton<StoredPolicyProvider>();
-            services.AddSingleton<IPolicyProvider>(p => p.GetRequiredService<StoredPolicyProvider>());
-            services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<StoredPolicyProvider>());
-            services.AddHostedService(p => p.GetRequiredService<StoredPolicyProvider>());
             services.AddSingleton<PolicyAdministration>();
             services.AddSingleton<PolicyGate>();
             services.AddSingleton<PolicySweep>();
             services.AddHostedService(p => p.GetRequiredService<PolicySweep>());
         }
-        else
-        {
-            services.AddSingleton<PolicyProvider>();
-            services.AddSingleton<IPolicyProvider>(p => p.GetRequiredService<PolicyProvider>());
-            services.AddHostedService(p => p.GetRequiredService<PolicyProvider>());
-        }
+
+        services.AddSingleton<INotificationQueue, WebhookQueue>();
+        services.AddHostedService<WebhookSender>();
+
+        services.AddSingleton<Access>();
+        services.AddSingleton<Authentication>();
+        OpenApi.Add(services);
+        return services;
     }
 
     /// <summary>Maps the control plane's endpoints: <c>/api/v1</c>, <c>/healthz</c>, <c>/readyz</c>, <c>/openapi/v1.json</c>, and the development issuer's.</summary>

@@ -61,6 +61,7 @@ public sealed record SiloOptions
         Auditors = [.. Bind<List<string>>(section, nameof(Auditors), problems) ?? []],
         PublicUrl = Address(section, nameof(PublicUrl), problems),
         Policy = section[nameof(Policy)] ?? "",
+        PolicyForce = bool.TryParse(section[nameof(PolicyForce)], out var force) && force,
         Webhook = Bind<WebhookOptions>(section, nameof(Webhook), problems),
         OtlpEndpoint = Address(section, nameof(OtlpEndpoint), problems),
     };

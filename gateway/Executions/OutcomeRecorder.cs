@@ -35,7 +35,7 @@ internal sealed partial class OutcomeRecorder(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         // In a cluster others are running what they have open; who died is found by its lease.
-        if (options.Role == ProcessRole.All)
+        if (options is { Role: ProcessRole.All, Database: null })
             recovery = Recover();
         return Task.CompletedTask;
     }

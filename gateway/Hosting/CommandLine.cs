@@ -15,6 +15,9 @@ internal static class CommandLine
         ["--control-address"] = "ControlAddress",
         ["--public-url"] = "PublicUrl",
         ["--store"] = "Store",
+        ["--role"] = "Role",
+        ["--database"] = "Database",
+        ["--keys-folder"] = "KeysFolder",
     };
 
     public const string Help = """
@@ -31,6 +34,9 @@ internal static class CommandLine
           --control-address IP      where approvers and operators are answered (default 127.0.0.1)
           --public-url URL          what links to the control plane begin with
           --store memory            keep nothing (for trying things out)
+          --role ROLE               all, gateway or silo (default all)
+          --database CONNECTION     the PostgreSQL database that the processes of a cluster share
+          --keys-folder DIR         keys that are kept elsewhere (default: the data folder, or the database)
 
         Everything else is configuration: appsettings.json or JITGRAINS__... in the environment; see docs/operations.md.
         """;

@@ -1,18 +1,15 @@
-using System.Text;
-using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Quickstart;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo;
 using JitGrains.Silo.DevIssuer;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Secrets;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
 namespace JitGrains.Gateway.Hosting;
 
-/// <summary>The host: gateway and control plane (and the quickstart's upstream) in one process, each on listeners of its own.</summary>
-public static class GatewayHost
+/// <summary>The host of one process: gateway, control plane (and the quickstart's upstream) as its role says, each on listeners of its own.</summary>
+public static partial class GatewayHost
 {
     /// <summary>The configuration section that holds all settings.</summary>
     public const string Section = "JitGrains";
@@ -32,7 +29,7 @@ public static class GatewayHost
         WebApplication? app = null;
         try
         {
-            app = Build(args);
+            app = await BuildAsync(args);
             await StartAsync(app);
             await app.WaitForShutdownAsync();
             return 0;
@@ -50,113 +47,104 @@ public static class GatewayHost
         }
     }
 
-    /// <summary>Builds the host without starting it.</summary>
+    /// <summary>Builds the host without starting it. With a database it connects to that: the cluster's keys are needed first.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="configure">Last changes, as tests make them.</param>
+    /// <exception cref="StartupException">It cannot run as configured; every problem is listed.</exception>
+    public static async Task<WebApplication> BuildAsync(string[] args, Action<WebApplicationBuilder>? configure = null)
+    {
+        var settings = ReadSettings(args);
+        return settings.Options.Database is null ? Build(settings, ProcessKeys.OfFolder(settings), configure) : Build(settings, await ProcessKeys.OfClusterAsync(settings), configure);
+    }
+
+    /// <summary>As <see cref="BuildAsync"/>, for a process that has its store to itself.</summary>
     /// <param name="args">The command line.</param>
     /// <param name="configure">Last changes, as tests make them.</param>
     /// <exception cref="StartupException">It cannot run as configured; every problem is listed.</exception>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
-        var problems = new List<string>();
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddInMemoryCollection(CommandLine.Parse(args, problems));
-        var section = builder.Configuration.GetSection(Section);
-        var options = GatewayOptions.Read(section, builder.Environment.IsDevelopment(), problems);
-        if (options is { Quickstart: true, Policy: null })
-            options = options with { Policy = QuickstartDefaults.Policy() };
-        var silo = SiloOptions.Read(section, problems) with { Policy = options.Policy ?? "" };
-        if (options.Quickstart)
-            silo = QuickstartDefaults.Apply(silo);
-        problems.AddRange(options.Problems());
-        problems.AddRange(silo.Problems().Where(p => !p.StartsWith("Policy", StringComparison.Ordinal) || options.Policy is not null));
-        if (silo.Issuers.IsEmpty && !options.Quickstart)
-            problems.Add("Issuers: name at least one token issuer, or start with --quickstart.");
-        StartupException.ThrowIfAny(problems);
-
-        var folder = DataFolder.Open(options.Data);
-        var issuer = options.Quickstart ? DevelopmentIssuer.Open(folder) : null;
-        var listeners = new Listeners();
-        builder.Services.AddSingleton(listeners);
-        builder.Services.AddSilo(silo, KeyRing.Open(folder), engine => Store(engine, section, folder), issuer);
-        builder.Services.AddGateway(options, silo.PublicUrl);
-        builder.Services.AddSingleton<GatewayPipeline>();
-        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = options.StopWithin);
-        var started = false;
-        HostLogging.Configure(builder.Logging, () => started);
-        builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, listeners, options));
-        configure?.Invoke(builder);
-
-        var app = builder.Build();
-        app.Lifetime.ApplicationStarted.Register(() => started = true);
-        Map(app, options);
-        return app;
+        var settings = ReadSettings(args);
+        return Build(settings, ProcessKeys.OfFolder(settings), configure);
     }
 
     /// <summary>Starts the host, and tells how to go on where it is a quickstart.</summary>
     public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken = default)
     {
         await app.StartAsync(cancellationToken);
+        var options = app.Services.GetRequiredService<GatewayOptions>();
+        LogRole(app.Logger, options.Role);
         if (app.Services.GetService<DevelopmentIssuer>() is not { } issuer)
             return;
         var listeners = app.Services.GetRequiredService<Listeners>();
-        app.Services.GetRequiredService<TokenValidator>().Trust(issuer.ListenAt(listeners.Address(ListenerRole.ControlPlane)!));
-        await Banner.Write(Console.Out, listeners);
+        app.Services.GetRequiredService<TokenValidator>().Trust(issuer.ListenAt(options.QuickstartIssuer ?? listeners.Address(ListenerRole.ControlPlane)!));
+        if (options.Role == ProcessRole.All)
+            await Banner.Write(Console.Out, listeners);
     }
 
-    private static void Store(GrainEngineOptions engine, IConfiguration section, DataFolder folder)
+    private static Settings ReadSettings(string[] args)
     {
-        if (section["Store"] == "memory")
-            engine.UseMemory = true;
+        var problems = new List<string>();
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Configuration.AddInMemoryCollection(CommandLine.Parse(args, problems));
+        var section = builder.Configuration.GetSection(Section);
+        var options = GatewayOptions.Read(section, builder.Environment.IsDevelopment(), problems);
+        if (options is { Quickstart: true, Policy: null } && options.Role.RunsSilo())
+            options = options with { Policy = QuickstartDefaults.Policy() };
+        var silo = SiloOptions.Read(section, problems) with { Policy = options.Policy ?? "", PolicyInStore = options.Database is not null, Role = options.Role };
+        if (options.Quickstart)
+            silo = QuickstartDefaults.Apply(silo);
+        problems.AddRange(options.Problems());
+        problems.AddRange(silo.Problems().Where(p => !p.StartsWith("Policy ", StringComparison.Ordinal) || options.Policy is not null));
+        if (silo.Issuers.IsEmpty && !options.Quickstart)
+            problems.Add("Issuers: name at least one token issuer, or start with --quickstart.");
+        if (section["Store"] is not null && options.Database is not null)
+            problems.Add("Store, Database: name one of the two.");
+        if (options.Database is not null)
+            problems.AddRange(new GrainEngineOptions { Database = options.Database, DatabaseOwner = options.DatabaseOwner, DatabaseListen = options.DatabaseListen, DatabaseConnections = options.DatabaseConnections }.DatabaseProblems());
+        StartupException.ThrowIfAny(problems);
+        return new Settings(builder, options, silo, InMemory: section["Store"] == "memory");
+    }
+
+    private static WebApplication Build(Settings settings, ProcessKeys keys, Action<WebApplicationBuilder>? configure)
+    {
+        var (builder, options, silo, _) = settings;
+        if (keys.Issuer is { } issuer)
+            silo = silo with { Issuers = silo.Issuers.Add(issuer) };
+        var listeners = new Listeners();
+        builder.Services.AddSingleton(listeners);
+        builder.Services.AddSingleton(options);
+        if (keys.Ring is { } ring)
+            builder.Services.AddSilo(silo, ring, settings.UseStore, keys.DevIssuer);
         else
-            engine.DataFolder = folder.Path;
-    }
-
-    private static void Listen(KestrelServerOptions kestrel, Listeners listeners, GatewayOptions options)
-    {
-        kestrel.AddServerHeader = false;
-        // Streams have no limit; whoever reads a body whole has one.
-        kestrel.Limits.MaxRequestBodySize = null;
-        kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
-        kestrel.Limits.MaxRequestHeaderCount = 200;
-        kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
-        listeners.Add(kestrel, ListenerRole.Gateway, "--port", options.Address, options.Port, HttpProtocols.Http1);
-        if (options.Http2Port is { } http2)
-            listeners.Add(kestrel, ListenerRole.Gateway, "--http2-port", options.Address, http2, HttpProtocols.Http2);
-        listeners.Add(kestrel, ListenerRole.ControlPlane, "--control-port", options.ControlAddress, options.ControlPort, HttpProtocols.Http1);
-        if (options.Quickstart)
-            listeners.Add(kestrel, ListenerRole.SampleUpstream, "--sample-port", System.Net.IPAddress.Loopback, options.SamplePort, HttpProtocols.Http1);
-    }
-
-    /// <summary>One pipeline for each role; a connection without a role is answered by none.</summary>
-    private static void Map(WebApplication app, GatewayOptions options)
-    {
-        var gateway = app.Services.GetRequiredService<GatewayPipeline>();
-        app.Use((context, next) => Role(context) == ListenerRole.Gateway ? gateway.Invoke(context) : next(context));
-        app.MapWhen(c => Role(c) == ListenerRole.ControlPlane, branch => branch.UseSilo());
-        if (options.Quickstart)
+            builder.Services.AddShared(silo, keys.Gateway, settings.UseStore);
+        if (options.Role.RunsGateway())
         {
-            app.MapWhen(c => Role(c) == ListenerRole.SampleUpstream, branch =>
-            {
-                branch.UseRouting();
-                branch.UseEndpoints(new SampleOrders().Map);
-            });
+            builder.Services.AddGateway(options, silo.PublicUrl);
+            builder.Services.AddSingleton<GatewayPipeline>();
         }
 
-        // YARP loads its clusters when its route table, which stays empty, is mapped: in a branch that nothing reaches.
-        app.MapWhen(static _ => false, branch =>
-        {
-            branch.UseRouting();
-            branch.UseEndpoints(static e => e.MapReverseProxy());
-        });
-    }
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = options.StopWithin);
+        var started = false;
+        HostLogging.Configure(builder.Logging, () => started);
+        builder.WebHost.ConfigureKestrel(kestrel => ListenerSetup.Listen(kestrel, listeners, options));
+        configure?.Invoke(builder);
 
-    private static ListenerRole? Role(HttpContext context) => context.Features.Get<ListenerRoleFeature>()?.Role;
+        var app = builder.Build();
+        app.Lifetime.ApplicationStarted.Register(() => started = true);
+        ListenerSetup.Map(app, options);
+        return app;
+    }
 
     private static IReadOnlyList<string>? ProblemsOf(Exception failure, WebApplication? app) => failure switch
     {
         StartupException e => e.Problems,
         StoreOpenException e => [e.Message],
+        StoreUnavailableException e => [e.Message],
         OptionsValidationException e => [.. e.Failures],
         _ when app?.Services.GetRequiredService<Listeners>().DescribeTakenPort(failure) is { } taken => [taken],
         _ => null,
     };
+
+    [LoggerMessage(3002, LogLevel.Information, "This process runs as {Role}")]
+    private static partial void LogRole(ILogger logger, ProcessRole role);
 }

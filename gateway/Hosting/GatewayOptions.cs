@@ -15,6 +15,27 @@ public sealed record GatewayOptions
     /// <summary>The folder that holds all state, created (0700) where missing. Default <c>./data</c>.</summary>
     public string Data { get; init; } = "./data";
 
+    /// <summary>The connection string of the PostgreSQL database that the cluster shares. Default none: a file in the data folder. It may hold a password.</summary>
+    public string? Database { get; init; }
+
+    /// <summary>The same database by a login that may change its schema. Default <see cref="Database"/>.</summary>
+    public string? DatabaseOwner { get; init; }
+
+    /// <summary>The same database without a pooler in between, to listen on. Default <see cref="Database"/>.</summary>
+    public string? DatabaseListen { get; init; }
+
+    /// <summary>Whether <see cref="Database"/> is reached through a pooler that pools by the transaction. Default false.</summary>
+    public bool DatabaseBehindPooler { get; init; }
+
+    /// <summary>Connections of this process to the database. Default 32.</summary>
+    public int DatabaseConnections { get; init; } = 32;
+
+    /// <summary>A folder with <c>master</c> and <c>grant-signing.pem</c> that is kept elsewhere (a mounted secret). Default: keys are in the data folder, or in the database.</summary>
+    public string? KeysFolder { get; init; }
+
+    /// <summary>In a cluster, the address under which all its processes and callers reach a silo's development issuer.</summary>
+    public Uri? QuickstartIssuer { get; init; }
+
     /// <summary>A policy file, or a folder of them. No default; the quickstart has its own.</summary>
     public string? Policy { get; init; }
 
@@ -33,8 +54,8 @@ public sealed record GatewayOptions
     /// <summary>The control plane's port. Default 8081; 0 picks a free one.</summary>
     public int ControlPort { get; init; } = 8081;
 
-    /// <summary>The quickstart's sample upstream. Default 8082, always on loopback.</summary>
-    public int SamplePort { get; init; } = 8082;
+    /// <summary>The quickstart's sample upstream, always on loopback. Default 8082 where one process does all; otherwise none.</summary>
+    public int? SamplePort { get; init; } = 8082;
 
     /// <summary>Most callers held at once; further ones get the 403 with the way to re-join at once. Default 20,000.</summary>
     public int MaxHeld { get; init; } = 20_000;
@@ -59,8 +80,17 @@ public sealed record GatewayOptions
     {
         var read = new SettingReader(section, problems);
         var defaults = new GatewayOptions();
+        var role = read.Choice<ProcessRole>("Role");
         return new GatewayOptions
         {
+            Role = role,
+            Database = read.Text("Database"),
+            DatabaseOwner = read.Text("DatabaseOwner"),
+            DatabaseListen = read.Text("DatabaseListen"),
+            DatabaseBehindPooler = read.Flag("DatabaseBehindPooler", false),
+            DatabaseConnections = read.Count("DatabaseConnections", defaults.DatabaseConnections),
+            KeysFolder = read.Text("KeysFolder"),
+            QuickstartIssuer = read.Uri("QuickstartIssuer"),
             Quickstart = read.Flag("Quickstart", development),
             Data = read.Text("Data") ?? defaults.Data,
             Policy = read.Text("Policy"),
@@ -69,7 +99,7 @@ public sealed record GatewayOptions
             Http2Port = read.Port("Http2Port"),
             ControlAddress = read.Address("ControlAddress", defaults.ControlAddress),
             ControlPort = read.Port("ControlPort") ?? defaults.ControlPort,
-            SamplePort = read.Port("SamplePort") ?? defaults.SamplePort,
+            SamplePort = read.Port("SamplePort") ?? (role == ProcessRole.All ? defaults.SamplePort : null),
             MaxHeld = read.Count("MaxHeld", defaults.MaxHeld),
             HoldPoll = read.Duration("HoldPoll", defaults.HoldPoll, TimeSpan.FromMinutes(1)),
             MaxViews = read.Count("MaxViews", defaults.MaxViews),
@@ -79,14 +109,25 @@ public sealed record GatewayOptions
         };
     }
 
+    /// <summary>Nothing of the settings: passwords may be among them.</summary>
+    public override string ToString() => nameof(GatewayOptions);
+
     /// <summary>What is wrong with the settings together.</summary>
     public IEnumerable<string> Problems()
     {
         if (Quickstart && !(IPAddress.IsLoopback(Address) && IPAddress.IsLoopback(ControlAddress)))
             yield return "Address, ControlAddress: the quickstart listens on loopback only. Configure a policy and an issuer to serve others.";
-        if (!Quickstart && Policy is null)
+        if (Role != ProcessRole.All && Database is null)
+            yield return "Role: a gateway or a silo of its own needs the Database that the cluster shares (--database).";
+        if (Database is null && (DatabaseOwner ?? DatabaseListen) is not null)
+            yield return "DatabaseOwner, DatabaseListen: they go with a Database.";
+        if (Role == ProcessRole.Gateway && Quickstart && QuickstartIssuer is null)
+            yield return "QuickstartIssuer: a gateway of a quickstart must know where silos run the development issuer.";
+        if (Role == ProcessRole.Gateway && (KeysFolder ?? Policy ?? DatabaseOwner) is not null)
+            yield return "KeysFolder, Policy, DatabaseOwner: these are for silos; a gateway takes keys and policy from the database.";
+        if (!Quickstart && Policy is null && Database is null)
             yield return "Policy: name a policy file or folder (--policy PATH), or start with --quickstart.";
-        var ports = new[] { Port, ControlPort, Http2Port ?? 0, Quickstart ? SamplePort : 0 }.Where(p => p != 0).ToList();
+        var ports = new[] { Role.RunsGateway() ? Port : 0, Role.RunsSilo() ? ControlPort : 0, Role.RunsGateway() ? Http2Port ?? 0 : 0, Quickstart ? SamplePort ?? 0 : 0 }.Where(p => p != 0).ToList();
         if (ports.Distinct().Count() != ports.Count)
             yield return "Port, Http2Port, ControlPort, SamplePort: each listener needs a port of its own.";
     }

@@ -18,7 +18,6 @@ internal static class GatewayServices
     /// <summary>Everything between a caller and an upstream. The silo's services must be there, and their hosted services be added before.</summary>
     public static IServiceCollection AddGateway(this IServiceCollection services, GatewayOptions options, Uri? publicUrl)
     {
-        services.AddSingleton(options);
         services.AddSingleton(new PublicUrl(publicUrl));
         services.AddSingleton(p => new Incarnation(p.GetRequiredService<IIdGenerator>().NewIncarnationId()));
         services.AddSingleton<GatewayMetrics>();

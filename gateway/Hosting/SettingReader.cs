@@ -11,6 +11,25 @@ internal sealed class SettingReader(IConfiguration section, ICollection<string> 
     public bool Flag(string name, bool otherwise) =>
         Read(name, otherwise, text => bool.TryParse(text, out var value) ? value : null, "true or false");
 
+    /// <summary>One of an enumeration's values, in any case; its first where none is given.</summary>
+    public T Choice<T>(string name)
+        where T : struct, Enum =>
+        Read<T>(
+            name,
+            default,
+            text => !Integer(text).HasValue && Enum.TryParse<T>(text, ignoreCase: true, out var value) ? value : null,
+            string.Join(" or ", Enum.GetNames<T>().Select(n => n.ToLowerInvariant())));
+
+    public Uri? Uri(string name)
+    {
+        if (Text(name) is not { } text)
+            return null;
+        if (System.Uri.TryCreate(text, UriKind.Absolute, out var value) && value.Scheme is "http" or "https")
+            return value;
+        problems.Add($"{name}: it is not an absolute http or https address.");
+        return null;
+    }
+
     public IPAddress Address(string name, IPAddress otherwise)
     {
         if (Text(name) is not { } text)

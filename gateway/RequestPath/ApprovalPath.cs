@@ -19,7 +19,7 @@ namespace JitGrains.Gateway.RequestPath;
 /// answered from memory. Thread-safe.
 /// </summary>
 internal sealed class ApprovalPath(
-    KeyRing keys, IGatewayLease lease, GrantUse grants, GrantViews views, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, TimeProvider time)
+    GatewayKeys keys, IGatewayLease lease, GrantUse grants, GrantViews views, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, TimeProvider time)
 {
     /// <summary>A rule that approves by itself does so within moments; a caller that would not wait at all waits this long.</summary>
     private static readonly TimeSpan AutomaticWait = TimeSpan.FromSeconds(5);

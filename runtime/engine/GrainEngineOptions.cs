@@ -125,6 +125,14 @@ public sealed partial class GrainEngineOptions
             : throw new OptionsValidationException(nameof(GrainEngineOptions), typeof(GrainEngineOptions), problems);
     }
 
+    /// <summary>What is wrong with the options of the database, so that a host can tell it with what else is wrong.</summary>
+    public IReadOnlyList<string> DatabaseProblems()
+    {
+        var problems = new List<string>();
+        CheckDatabase(problems);
+        return problems;
+    }
+
     private void CheckDatabase(List<string> problems)
     {
         foreach (var (name, text) in ((string, string?)[])[(nameof(Database), Database), (nameof(DatabaseOwner), DatabaseOwner), (nameof(DatabaseListen), DatabaseListen)])

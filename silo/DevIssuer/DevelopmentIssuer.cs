@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using JitGrains.Identity;
 using JitGrains.Json;
+using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Secrets;
 
@@ -23,6 +24,8 @@ public sealed class DevelopmentIssuer : IDisposable
 
     internal const string FileName = "dev-issuer.json";
     private const string KeyFileName = "dev-issuer-key.pem";
+    private const string SharedKeyName = "dev-issuer";
+    private const string SharedNameName = "dev-issuer-name";
 
     /// <summary>The four principals and their groups.</summary>
     internal static readonly IReadOnlyDictionary<string, string> GroupOf = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -46,7 +49,7 @@ public sealed class DevelopmentIssuer : IDisposable
     }
 
     /// <summary>The path of its endpoints: <c>/dev-issuer/{random}</c>.</summary>
-    public string Path => "/dev-issuer/" + name;
+    public string Path => PathOf(name);
 
     /// <summary>Its identifier; null until <see cref="ListenAt"/>.</summary>
     public string? Issuer { get; private set; }
@@ -85,6 +88,42 @@ public sealed class DevelopmentIssuer : IDisposable
         }
     }
 
+    /// <summary>The issuer that all silos of a cluster run: its key and secret are the cluster's, made by the first of them.</summary>
+    /// <param name="folder">Where this silo writes what <c>jit dev token</c> needs.</param>
+    /// <param name="store">The cluster's keys.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<DevelopmentIssuer> OpenSharedAsync(DataFolder folder, IKeyStore store, CancellationToken cancellationToken = default)
+    {
+        if (await store.ReadAsync(cancellationToken) is var known && !known.ContainsKey(SharedKeyName))
+        {
+            using var made = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var shared = new Shared(new RandomIdGenerator().NewSuffix(), Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(24)), Convert.ToBase64String(made.ExportPkcs8PrivateKey()));
+            await store.AddAsync(
+                [
+                    new SharedKey(SharedKeyName, false, JsonSerializer.SerializeToUtf8Bytes(shared, JitJson.Options)),
+                    new SharedKey(SharedNameName, true, System.Text.Encoding.ASCII.GetBytes(shared.Name)),
+                ],
+                cancellationToken);
+            known = await store.ReadAsync(cancellationToken);
+        }
+
+        var stored = JsonSerializer.Deserialize<Shared>(known[SharedKeyName], JitJson.Options)!;
+        var key = ECDsa.Create();
+        key.ImportPkcs8PrivateKey(Convert.FromBase64String(stored.Key), out _);
+        return new DevelopmentIssuer(folder, stored.Name, new SecretText(stored.ClientSecret), key);
+    }
+
+    /// <summary>What a gateway must trust of the issuer that the cluster's silos run; waits a while for the first of them.</summary>
+    /// <param name="address">Where gateways and callers reach the silos.</param>
+    /// <param name="store">The cluster's keys.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<IssuerOptions> FindSharedAsync(Uri address, IKeyStore store, TimeProvider time, CancellationToken cancellationToken = default)
+    {
+        var known = await ClusterKeys.WaitFor(store, SharedNameName, time, cancellationToken);
+        return OptionsOf(address.GetLeftPart(UriPartial.Authority) + PathOf(System.Text.Encoding.ASCII.GetString(known[SharedNameName])));
+    }
+
     /// <summary>
     /// Tells where the control plane listens, which makes the issuer's name, and writes it where <c>jit dev token</c> finds
     /// it. The answer is for <see cref="TokenValidator.Trust"/>.
@@ -93,21 +132,27 @@ public sealed class DevelopmentIssuer : IDisposable
     {
         Issuer = controlPlane.GetLeftPart(UriPartial.Authority) + Path;
         Write(folder, new Stored(name, ClientSecret.Reveal(), Issuer, Issuer + "/token"));
-        return new IssuerOptions
-        {
-            Realm = Realm,
-            Issuer = Issuer,
-            Audiences = [Audience],
-            Algorithms = ["ES256"],
-            KindClaim = "kind",
-        };
+        return OptionsOf(Issuer);
     }
 
     /// <inheritdoc/>
     public void Dispose() => Key.Dispose();
 
+    private static string PathOf(string name) => "/dev-issuer/" + name;
+
+    private static IssuerOptions OptionsOf(string issuer) => new()
+    {
+        Realm = Realm,
+        Issuer = issuer,
+        Audiences = [Audience],
+        Algorithms = ["ES256"],
+        KindClaim = "kind",
+    };
+
     private static void Write(DataFolder folder, Stored stored) =>
         folder.Replace(FileName, JsonSerializer.SerializeToUtf8Bytes(stored, JitJson.Options));
+
+    private sealed record Shared(string Name, string ClientSecret, string Key);
 
     private sealed record Stored(string Name, string ClientSecret, string? Issuer, string? TokenEndpoint);
 }

@@ -54,7 +54,7 @@ internal abstract record GateAnswer
 /// Under an approve rule it needs a grant for exactly this change, of which one use is taken. Thread-safe.
 /// </summary>
 internal sealed class PolicyGate(
-    IPolicyProvider policies, KeyRing keys, GrantVerifier verifier, IGrainFactory grains, IIdGenerator ids, TimeProvider time)
+    IPolicyProvider policies, GatewayKeys keys, GrantVerifier verifier, IGrainFactory grains, IIdGenerator ids, TimeProvider time)
 {
     /// <summary>The API whose actions are the control plane's.</summary>
     public const string Api = "jitgrains";

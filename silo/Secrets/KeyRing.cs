@@ -15,8 +15,11 @@ public sealed class KeyRing : IDisposable
     private const string SigningName = "grant-signing.pem";
     private const int MasterBytes = 32;
 
+    private readonly byte[] masterSecret;
+
     private KeyRing(ReadOnlySpan<byte> master, ECDsa grantSigning)
     {
+        masterSecret = master.ToArray();
         PayloadBinding = Derive(master, "payload-binding");
         ReviewDigest = Derive(master, "review-digest");
         AuditPersonal = Derive(master, "audit-personal");
@@ -35,6 +38,9 @@ public sealed class KeyRing : IDisposable
     /// <summary>Signs grants (ES256). Owned by the key ring.</summary>
     public ECDsa GrantSigning { get; }
 
+    /// <summary>Of these, what a gateway needs.</summary>
+    public GatewayKeys ForGateways => new(PayloadBinding, AuditPersonal, GrantSigning.ExportSubjectPublicKeyInfo());
+
     /// <summary>Loads the keys, and makes them if the folder is new.</summary>
     /// <exception cref="StartupException">A key is missing or damaged. Keys are never made anew beside a store: what was signed and digested with the old ones would turn invalid.</exception>
     public static KeyRing Open(DataFolder folder)
@@ -51,6 +57,51 @@ public sealed class KeyRing : IDisposable
             throw new StartupException($"The keys in {keys} cannot be used: {e.Message}", e);
         }
     }
+
+    /// <summary>Loads the keys of a folder that somebody else keeps (a mounted secret): <c>master</c> and <c>grant-signing.pem</c>. Never makes any.</summary>
+    /// <exception cref="StartupException">A key is missing or damaged.</exception>
+    public static KeyRing OpenMounted(string folder)
+    {
+        try
+        {
+            return Load(Path.GetFullPath(folder));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"The keys in {folder} cannot be used: {e.Message}", e);
+        }
+    }
+
+    /// <summary>New keys, in memory only.</summary>
+    internal static KeyRing Make()
+    {
+        Span<byte> master = stackalloc byte[MasterBytes];
+        RandomNumberGenerator.Fill(master);
+        return new KeyRing(master, ECDsa.Create(ECCurve.NamedCurves.nistP256));
+    }
+
+    /// <summary>Keys as <see cref="Export"/> gave them.</summary>
+    /// <exception cref="StartupException">They are damaged.</exception>
+    internal static KeyRing Import(byte[] master, byte[] signing)
+    {
+        var key = ECDsa.Create();
+        try
+        {
+            key.ImportPkcs8PrivateKey(signing, out _);
+            if (key.KeySize == 256 && master.Length == MasterBytes)
+                return new KeyRing(master, key);
+        }
+        catch (CryptographicException)
+        {
+            // Reported below without the exception: its text may quote the key.
+        }
+
+        key.Dispose();
+        throw new StartupException("The cluster's keys in the database are damaged; restore them from the backup that the database is from.");
+    }
+
+    /// <summary>The master secret and the signing key (PKCS #8).</summary>
+    internal (byte[] Master, byte[] Signing) Export() => ([.. masterSecret], GrantSigning.ExportPkcs8PrivateKey());
 
     /// <inheritdoc/>
     public void Dispose() => GrantSigning.Dispose();

@@ -64,4 +64,17 @@ public sealed class StartTests
         Assert.Equal(6, problems.Count);
         Assert.Contains("StartWithin: '1.00:00:00' is not a time span such as 00:00:05, more than zero and at most 00:01:00.", problems);
     }
+
+    [Theory]
+    [InlineData(new[] { "--role", "gateway", "--quickstart", "--policy", "p.yaml", "--keys-folder", "keys" },
+        "Role: a gateway or a silo of its own needs the Database", "QuickstartIssuer: a gateway of a quickstart", "KeysFolder, Policy, DatabaseOwner: these are for silos")]
+    [InlineData(new[] { "--role", "both" }, "Role: 'both' is not all or gateway or silo.")]
+    [InlineData(new[] { "--role", "1" }, "Role: '1' is not all or gateway or silo.")]
+    [InlineData(new[] { "--database", "nonsense", "--store", "memory", "--quickstart" }, "Database is no connection string", "Store, Database: name one of the two.")]
+    public async Task What_is_wrong_with_a_role_is_told_all_at_once(string[] args, params string[] expected)
+    {
+        var failed = await Assert.ThrowsAsync<JitGrains.Silo.StartupException>(() => GatewayHost.BuildAsync(args));
+        foreach (var problem in expected)
+            Assert.Contains(failed.Problems, p => p.StartsWith(problem, StringComparison.Ordinal));
+    }
 }

@@ -1,0 +1,57 @@
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo;
+using JitGrains.Silo.DevIssuer;
+using JitGrains.Silo.Identity;
+using JitGrains.Silo.Secrets;
+
+namespace JitGrains.Gateway.Hosting;
+
+/// <summary>The keys of one process, as many as its role may have.</summary>
+/// <param name="Gateway">What every process has.</param>
+/// <param name="Ring">All of them; null in a gateway.</param>
+/// <param name="DevIssuer">The quickstart's issuer; null in a gateway.</param>
+/// <param name="Issuer">In a gateway of a quickstart, what it trusts of the issuer that silos run.</param>
+internal sealed record ProcessKeys(GatewayKeys Gateway, KeyRing? Ring, DevelopmentIssuer? DevIssuer, IssuerOptions? Issuer)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Those of the data folder, or of the folder for keys.</summary>
+    public static ProcessKeys OfFolder(Settings settings)
+    {
+        var ring = settings.Options.KeysFolder is { } mounted ? KeyRing.OpenMounted(mounted) : KeyRing.Open(settings.Folder);
+        return new ProcessKeys(ring.ForGateways, ring, settings.Options.Quickstart ? DevelopmentIssuer.Open(settings.Folder) : null, null);
+    }
+
+    /// <summary>Those of the cluster. Waits a while for a database that is still starting, and for the first silo to have made them.</summary>
+    public static async Task<ProcessKeys> OfClusterAsync(Settings settings)
+    {
+        var options = settings.Options;
+        var store = KeyStores.InDatabase(settings.UseDatabase);
+        if (!options.Role.RunsSilo())
+        {
+            var issuer = options.Quickstart ? await DevelopmentIssuer.FindSharedAsync(options.QuickstartIssuer!, store, TimeProvider.System) : null;
+            return new ProcessKeys(await ClusterKeys.ForGatewayAsync(store, TimeProvider.System), null, null, issuer);
+        }
+
+        var folder = options.KeysFolder is { } mounted ? KeyRing.OpenMounted(mounted) : null;
+        var ring = await Reach(() => ClusterKeys.ForSiloAsync(store, folder));
+        return new ProcessKeys(ring.ForGateways, ring, options.Quickstart ? await Reach(() => DevelopmentIssuer.OpenSharedAsync(settings.Folder, store)) : null, null);
+    }
+
+    private static async Task<T> Reach<T>(Func<Task<T>> use)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await use();
+            }
+            catch (StoreUnavailableException) when (TimeProvider.System.GetElapsedTime(began) < Patience)
+            {
+                await Task.Delay(Pause, TimeProvider.System);
+            }
+        }
+    }
+}
