@@ -7,7 +7,7 @@ namespace JitGrains.PolicyVersions;
 /// The one policy of the whole cluster: which version is in force, and who applied which, when and why. The texts are rows of
 /// their own; the grain keeps what the latest versions were. Every command is idempotent by its id.
 /// </summary>
-[Alias("jit.IPolicyGrain")]
+[Alias("jit.IPolicyGrain"), Version(1)]
 public interface IPolicyGrain : IGrainWithStringKey
 {
     /// <summary>The key of the only one.</summary>

@@ -105,13 +105,16 @@ public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IInc
     }
 
     /// <summary>Never for at once: a first tick that has passed by the time it is planned comes a whole period later.</summary>
-    private Task Register(TimeSpan dueIn) =>
+    private Task<IGrainReminder> Register(TimeSpan dueIn) =>
         this.RegisterOrUpdateReminder(ReminderName, dueIn > Soon ? dueIn : Soon, ReminderPeriod);
 
     private async Task ReadState()
     {
         await document.ReadStateAsync();
         unsure = false;
+        // A store that was set back counts its messages anew.
+        if (document.State.OutboxSequence < delivered)
+            delivered = 0;
     }
 
     private void SignalOutbox()

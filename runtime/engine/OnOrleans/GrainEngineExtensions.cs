@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
+using Orleans.Serialization;
 using Orleans.Storage;
 
 namespace JitGrains.Runtime.Engine;
@@ -32,6 +33,7 @@ public static class GrainEngineExtensions
         if (options.Orleans.ClientOnly)
         {
             services.AddOrleansClient(client => OrleansProviders.Configure(client, options.Orleans));
+            services.AddExceptions();
             services.AddSingleton<IOutboxPump, NothingToDrain>();
         }
         else
@@ -63,6 +65,7 @@ public static class GrainEngineExtensions
         var services = silo.Services;
         services.Replace(ServiceDescriptor.Singleton<IGrainStorageSerializer, JitGrainSerializer>());
         services.TryAddSingleton<ITurnClock, SiloTurnClock>();
+        services.AddExceptions();
         services.AddSingleton<ProjectionWriter>();
         services.AddSingleton<OutboxDrain>();
         services.AddSingleton<IOutboxSignal>(s => s.GetRequiredService<OutboxDrain>());
@@ -70,6 +73,13 @@ public static class GrainEngineExtensions
         silo.AddOutgoingGrainCallFilter<NestedCallFilter>();
         return silo;
     }
+
+    /// <summary>Failures of the database reach the caller as what they are.</summary>
+    private static void AddExceptions(this IServiceCollection services) => services.Configure<ExceptionSerializationOptions>(o =>
+    {
+        o.SupportedNamespacePrefixes.Add("JitGrains");
+        o.SupportedNamespacePrefixes.Add("Npgsql");
+    });
 
     /// <summary>A client has no outboxes: silos drain them.</summary>
     private sealed class NothingToDrain : IOutboxPump

@@ -10,6 +10,7 @@ using JitGrains.Silo.Outbox;
 using JitGrains.Silo.Revocation;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Npgsql;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
@@ -28,8 +29,10 @@ public sealed partial class GrainHost
 
     private readonly ServiceProvider services;
 
-    private GrainHost(InProcessTestCluster cluster, ServiceProvider services, Notifications notifications, ManualTime time) =>
-        (Cluster, this.services, Notified, Time) = (cluster, services, notifications, time);
+    private readonly string? database;
+
+    private GrainHost(InProcessTestCluster cluster, ServiceProvider services, Notifications notifications, ManualTime time, string? database) =>
+        (Cluster, this.services, Notified, Time, this.database) = (cluster, services, notifications, time, database);
 
     public InProcessTestCluster Cluster { get; }
 
@@ -101,7 +104,7 @@ public sealed partial class GrainHost
         collection.AddSingleton<DecisionHub>();
         collection.AddSingleton<IInvalidationService, InProcessInvalidation>();
         collection.AddSingleton<IRevocationService, RevocationService>();
-        var host = new GrainHost(cluster, collection.BuildServiceProvider(validateScopes: true), notifications, time);
+        var host = new GrainHost(cluster, collection.BuildServiceProvider(validateScopes: true), notifications, time, database);
         await host.services.GetRequiredService<OrleansBus>().StartAsync(CancellationToken.None);
         foreach (var bus in cluster.Silos.Select(s => s.ServiceProvider).Append(host.services).Select(s => s.GetRequiredService<OrleansBus>()))
             await bus.Joined.WaitAsync(TimeSpan.FromSeconds(60));
@@ -123,13 +126,15 @@ public sealed partial class GrainHost
 
     /// <summary>Has the grain's reminder come: Orleans' own go by real time, which these tests do not wait for.</summary>
     public Task RemindAsync(IGrainWithStringKey grain) =>
-        grain.AsReference<IRemindable>().ReceiveReminder("due", default);
+        Cluster.Client.GetGrain<IRemindable>(grain.GetGrainId()).ReceiveReminder("due", default);
 
     public async ValueTask DisposeAsync()
     {
         await services.GetRequiredService<OrleansBus>().StopAsync(CancellationToken.None);
         await services.DisposeAsync();
         await Cluster.DisposeAsync();
+        if (database is not null)
+            NpgsqlConnection.ClearPool(new NpgsqlConnection(database));
     }
 
     private static void AddReadModels(IServiceCollection services, MemoryStore store)

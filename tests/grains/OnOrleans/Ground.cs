@@ -27,7 +27,8 @@ internal sealed record Ground
     {
         if (store == "memory")
             return new Ground();
-        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
+        // Each test has a database, and so a pool, of its own; together they must not use up the server.
+        var database = $"{await (await PostgresServer.SharedAsync()).CreateDatabaseAsync()};Maximum Pool Size=16;Connection Idle Lifetime=5;Connection Pruning Interval=1";
         await OrleansTables.CreateAsync(database);
         return new Ground { Database = database };
     }
