@@ -51,7 +51,10 @@ public static class SharedExtensions
         services.AddSingleton<DecisionHub>();
         services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<DecisionHub>());
         services.AddSingleton<ICommitObserver, ClusterNews>();
-        services.AddSingleton<IInvalidationService, InProcessInvalidation>();
+        services.TryAddSingleton(LeaseTime.Machine);
+        services.AddSingleton<MailBell>();
+        services.AddSingleton<CondemnedGateways>();
+        services.AddSingleton<IInvalidationService, InvalidationService>();
         services.AddSingleton<IRevocationService, RevocationService>();
 
         services.AddSingleton<SiloMetrics>();

@@ -62,6 +62,7 @@ public static class SiloExtensions
             services.AddSingleton(devIssuer);
 
         services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
+        services.AddHostedService<GatewayReaper>();
         services.AddSingleton<AuditVerifier>();
         if (options.PolicyInStore)
         {
@@ -86,6 +87,7 @@ public static class SiloExtensions
         var api = endpoints.MapGroup("/api/v1").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Authentication>());
         RequestEndpoints.Map(api);
         GrantEndpoints.Map(api);
+        RevocationEndpoints.Map(api);
         AuditEndpoints.Map(api);
         PolicyEndpoints.Map(api);
         PolicyChangeEndpoints.Map(api);

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using JitGrains.Approvals;
-using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Grants;
 using JitGrains.Http;

@@ -1,8 +1,8 @@
 using JitGrains.Approvals;
-using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
 using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Http;
@@ -26,6 +26,7 @@ internal sealed class CallerEndpoints(
     HoldRoom holds,
     RequestLookup requests,
     GrantViews views,
+    RestrictionsCopy restrictions,
     IRevocationService revocation,
     IReadModel readModel,
     IGrainFactory grains,
@@ -63,6 +64,12 @@ internal sealed class CallerEndpoints(
 
         if (await RequestPipeline.Authenticate(context, tokens, metrics, time, api: null) is not { } caller)
             return;
+        if (restrictions.Current.IsBlocked(caller))
+        {
+            await Answers.Refuse(context, GatewayProblems.Blocked);
+            return;
+        }
+
         await ((request.Method, parts) switch
         {
             ("GET", ["whoami"]) => WhoAmI(context, caller),

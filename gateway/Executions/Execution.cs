@@ -1,42 +1,56 @@
+using JitGrains.Grants;
+using JitGrains.Identity;
+
 namespace JitGrains.Gateway.Executions;
 
 /// <summary>
-/// One forwarded call's right to run. It is pending until its first upstream byte; ending its grant turns it dead if it is
-/// still pending, and cancels it if it runs (unless its action drains). Both are one step each, so there is no moment in
-/// between. Thread-safe.
+/// One forwarded call's right to run. It is pending until the last check has let it through, starting until its first byte
+/// is known to be with the upstream, and running then. Ending its grant turns it dead while it is pending; while it is
+/// starting or running it is cancelled (a running one not where its action drains). Each is one step, so there is no moment
+/// in between. Thread-safe.
 /// </summary>
 internal sealed class Execution : IDisposable
 {
     private const int Pending = 0;
-    private const int Running = 1;
-    private const int Dead = 2;
+    private const int Starting = 1;
+    private const int Running = 2;
+
+    /// <summary>Ended while it was starting: a byte may still be on its way until it is disposed.</summary>
+    private const int Cut = 3;
+    private const int Dead = 4;
 
     /// <summary>Timers take no longer spans; what ends later than that ends with the process.</summary>
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(40);
 
     private readonly CancellationTokenSource cancellation = new();
     private readonly Lock gate = new();
-    private Action<Execution>? finished;
+    private TaskCompletionSource? settled;
     private ITimer? timer;
     private DateTimeOffset endsAt = DateTimeOffset.MaxValue;
     private int state;
     private bool disposed;
 
-    public Execution(string callerKey, string? grantId, bool drain, Action<Execution>? finished)
+    public Execution(Caller caller, Grant? grant, bool drain, string incarnation)
     {
-        CallerKey = callerKey;
-        GrantId = grantId;
+        Caller = caller;
+        CallerKey = caller.Key;
+        Grant = grant;
         Drain = drain;
-        this.finished = finished;
+        Incarnation = incarnation;
     }
+
+    public Caller Caller { get; }
 
     public string CallerKey { get; }
 
     /// <summary>The grant it runs under, or null where an allow rule lets it.</summary>
-    public string? GrantId { get; }
+    public Grant? Grant { get; }
 
     /// <summary>Whether it outlives its grant and token once started.</summary>
     public bool Drain { get; }
+
+    /// <summary>The gateway incarnation under which it began.</summary>
+    public string Incarnation { get; }
 
     /// <summary>Cancelled when it must end.</summary>
     public CancellationToken Token => cancellation.Token;
@@ -44,8 +58,40 @@ internal sealed class Execution : IDisposable
     /// <summary>Why it had to end, as one of the outcome's words; null while it had not.</summary>
     public string? EndedBy { get; private set; }
 
-    /// <summary>From pending to running; false where it is dead.</summary>
-    public bool TryStart() => Interlocked.CompareExchange(ref state, Running, Pending) == Pending;
+    // Its place among the executions of its stripe; the registry's.
+    internal Execution? Next { get; set; }
+
+    internal Execution? Previous { get; set; }
+
+    internal ExecutionStripe? Stripe { get; set; }
+
+    /// <summary>Whether it has to be waited for until it is known whether its first byte went out.</summary>
+    private bool IsUnsettled => Volatile.Read(ref state) is Starting or Cut;
+
+    /// <summary>From pending to starting, or once more where the request is sent another time; false where it is dead.</summary>
+    public bool TryStart()
+    {
+        while (Volatile.Read(ref state) is Pending or Starting or Running)
+        {
+            if (Interlocked.CompareExchange(ref state, Starting, Pending) == Pending
+                || Interlocked.CompareExchange(ref state, Starting, Running) is Running or Starting)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Its first byte is with the upstream.</summary>
+    public void Started()
+    {
+        if (Interlocked.CompareExchange(ref state, Running, Starting) == Starting
+            || Interlocked.CompareExchange(ref state, Dead, Cut) == Cut)
+        {
+            Settle();
+        }
+    }
 
     /// <summary>Ends it at this time if it still runs then; of several such times, at the earliest.</summary>
     public void EndAt(DateTimeOffset deadline, string because, TimeProvider time)
@@ -61,25 +107,38 @@ internal sealed class Execution : IDisposable
         }
     }
 
-    /// <summary>It must end: its grant is gone, or its time is over.</summary>
-    public void End(string because)
+    /// <summary>It must end: what let it run is gone, or its time is over.</summary>
+    /// <param name="because">One of the outcome's words.</param>
+    /// <param name="terminate">Whether it is cut although its action drains.</param>
+    public void End(string because, bool terminate = false)
     {
-        var was = Drain ? Interlocked.CompareExchange(ref state, Dead, Pending) : Interlocked.Exchange(ref state, Dead);
-        if (was == Dead || (was == Running && Drain))
+        if (Move(Pending, Dead, because) || (Drain && !terminate))
             return;
+        _ = Move(Starting, Cut, because) || Move(Running, Dead, because);
+    }
+
+    /// <summary>It must not start, whether its action drains or not; once it runs nothing happens.</summary>
+    public void Kill(string because) => _ = Move(Pending, Dead, because) || Move(Starting, Cut, because);
+
+    /// <summary>Completes when it is known whether its first byte went out: it runs, or is over. At once where it cannot start.</summary>
+    public Task WhenSettled()
+    {
         lock (gate)
         {
-            if (disposed)
-                return;
-            EndedBy = because;
-            // The token counts as cancelled at once; what listens to it is run elsewhere, for this may be a committing turn.
-            _ = cancellation.CancelAsync();
+            if (disposed || !IsUnsettled)
+                return Task.CompletedTask;
+            settled ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
+
+        // It may have moved on before there was something to complete.
+        if (!IsUnsettled)
+            Settle();
+        return settled.Task;
     }
 
     public void Dispose()
     {
-        Interlocked.Exchange(ref finished, null)?.Invoke(this);
+        Stripe?.Remove(this);
         timer?.Dispose();
         lock (gate)
         {
@@ -88,5 +147,31 @@ internal sealed class Execution : IDisposable
             disposed = true;
             cancellation.Dispose();
         }
+
+        Settle();
+    }
+
+    private bool Move(int from, int to, string because)
+    {
+        if (Interlocked.CompareExchange(ref state, to, from) != from)
+            return false;
+        lock (gate)
+        {
+            if (disposed)
+                return true;
+            EndedBy = because;
+            // The token counts as cancelled at once; what listens to it is run elsewhere, for this may be a committing turn.
+            _ = cancellation.CancelAsync();
+        }
+
+        return true;
+    }
+
+    private void Settle()
+    {
+        TaskCompletionSource? waiting;
+        lock (gate)
+            waiting = settled;
+        waiting?.TrySetResult();
     }
 }

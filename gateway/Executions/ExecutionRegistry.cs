@@ -1,7 +1,9 @@
 using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
+using JitGrains.Gateway.Leases;
 using JitGrains.Gateways;
 using JitGrains.Grants;
+using JitGrains.Identity;
 using JitGrains.Outbox;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Revocation;
@@ -9,49 +11,83 @@ using JitGrains.Silo.Revocation;
 namespace JitGrains.Gateway.Executions;
 
 /// <summary>
-/// The executions that are under way, by caller and grant, so that what ends a grant reaches them. Whoever relies on a
-/// remembered view registers first and then checks that the view is still current; what ends a grant drops the view first
-/// and then ends what is registered. So one of the two sees the other. Thread-safe.
+/// The executions that are under way, so that what ends their right to run reaches them. Whoever relies on something
+/// remembered registers first and then checks that it is still current; what ends it drops it first and then ends what is
+/// registered. So one of the two sees the other. Thread-safe.
 /// </summary>
-internal sealed class ExecutionRegistry(GrantViews views) : IInvalidationTarget, ICommitObserver
+internal sealed class ExecutionRegistry(GrantViews views, IGatewayLease lease, LeaseTime time) : IInvalidationTarget, ICommitObserver
 {
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, HashSet<Execution>> byCaller = new(StringComparer.Ordinal);
+    /// <summary>
+    /// How long an execution whose action drains may take to show that its first byte went out, before it is cut like one
+    /// that did not begin.
+    /// </summary>
+    private static readonly TimeSpan ShowStart = TimeSpan.FromMilliseconds(150);
+
+    private readonly ExecutionStripe[] stripes = [.. Enumerable.Range(0, 64).Select(_ => new ExecutionStripe())];
 
     /// <summary>How many are under way.</summary>
-    public int Count
-    {
-        get
-        {
-            lock (gate)
-                return byCaller.Values.Sum(e => e.Count);
-        }
-    }
+    public int Count => stripes.Sum(s => s.Count);
 
     /// <summary>Registers an execution; dispose it when it is over.</summary>
-    public Execution Register(string callerKey, string grantId, bool drain)
+    /// <param name="caller">Whose call it is.</param>
+    /// <param name="grant">The grant it runs under, or null where an allow rule lets it.</param>
+    /// <param name="drain">Whether it outlives its grant and token once started.</param>
+    public Execution Register(Caller caller, Grant? grant, bool drain)
     {
-        var execution = new Execution(callerKey, grantId, drain, Remove);
-        lock (gate)
-        {
-            if (!byCaller.TryGetValue(callerKey, out var executions))
-                byCaller[callerKey] = executions = [];
-            executions.Add(execution);
-        }
-
+        var execution = new Execution(caller, grant, drain, lease.Incarnation);
+        StripeOf(execution.CallerKey).Add(execution);
         return execution;
     }
 
     /// <inheritdoc/>
-    public ValueTask ApplyAsync(Invalidation what, CancellationToken cancellationToken)
+    public async ValueTask ApplyAsync(Invalidation what, CancellationToken cancellationToken)
     {
-        if (what is Invalidation.Grants grants)
+        switch (what)
         {
-            views.Drop(grants.CallerKey);
-            EndGrants(grants.CallerKey, grants.GrantIds);
+            case Invalidation.Grants grants:
+                views.Drop(grants.CallerKey);
+                await End(OfGrants(grants.CallerKey, grants.GrantIds), ForwardErrors.GrantEnded, grants.Terminate, cancellationToken);
+                break;
+            case Invalidation.Everything:
+                views.DropAll();
+                await KillUnstarted();
+                break;
+            default:
+                break;
         }
+    }
 
-        return ValueTask.CompletedTask;
+    /// <summary>Ends every execution that matches; completes once none of them can start any more.</summary>
+    public Task EndWhere(Func<Execution, bool> matches, string because, bool terminate, CancellationToken cancellationToken) =>
+        End(Where(matches), because, terminate, cancellationToken);
+
+    /// <summary>
+    /// Ends what relies on the lease and has not started. Completes once none of it can start any more.
+    /// </summary>
+    public Task KillUnstarted()
+    {
+        var killed = Where(static e => e.Grant is not null);
+        foreach (var execution in killed)
+            execution.Kill(ForwardErrors.LeaseLost);
+        return Task.WhenAll(killed.Select(e => e.WhenSettled()));
+    }
+
+    /// <summary>Whether executions are under way that began under this incarnation.</summary>
+    public bool HasAnyOf(string incarnation) => Where(e => e.Grant is not null && e.Incarnation == incarnation).Count > 0;
+
+    /// <summary>
+    /// Ends executions whose grants were taken away while nobody could tell this gateway. Those of grants that are used up
+    /// or have expired go on: the one is what they are, and the other they watch themselves.
+    /// </summary>
+    public async Task Recheck(IReadModel readModel, CancellationToken cancellationToken)
+    {
+        foreach (var byGrant in Where(static e => e.Grant is not null).GroupBy(e => e.Grant!.Id, StringComparer.Ordinal))
+        {
+            if (await readModel.GetGrantAsync(byGrant.Key, cancellationToken) is { Status: GrantStatus.Active or GrantStatus.Consumed or GrantStatus.Expired })
+                continue;
+            foreach (var execution in byGrant)
+                execution.End(ForwardErrors.GrantEnded);
+        }
     }
 
     /// <inheritdoc/>
@@ -71,30 +107,46 @@ internal sealed class ExecutionRegistry(GrantViews views) : IInvalidationTarget,
             if (grant.Status is GrantStatus.Revoked or GrantStatus.Released)
                 (ended ??= []).Add(grant.Id);
             if (ended is not null)
-                EndGrants(grant.CallerKey, ended);
+            {
+                foreach (var execution in OfGrants(grant.CallerKey, ended))
+                    execution.End(ForwardErrors.GrantEnded);
+            }
         }
     }
 
-    private void EndGrants(string callerKey, IReadOnlyCollection<string> ended)
+    private async Task End(List<Execution> reached, string because, bool terminate, CancellationToken cancellationToken)
     {
-        Execution[] reached;
-        lock (gate)
-        {
-            reached = byCaller.TryGetValue(callerKey, out var executions)
-                ? [.. executions.Where(e => ended.Contains(e.GrantId!))]
-                : [];
-        }
-
         foreach (var execution in reached)
-            execution.End(ForwardErrors.GrantEnded);
+            execution.End(because, terminate);
+        var settled = Task.WhenAll(reached.Select(e => e.WhenSettled()));
+        if (settled.IsCompleted)
+            return;
+        try
+        {
+            await settled.WaitAsync(ShowStart, time.Provider, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            foreach (var execution in reached)
+                execution.Kill(because);
+            await settled.WaitAsync(cancellationToken);
+        }
     }
 
-    private void Remove(Execution execution)
+    private ExecutionStripe StripeOf(string callerKey) => stripes[(uint)callerKey.GetHashCode(StringComparison.Ordinal) % (uint)stripes.Length];
+
+    private List<Execution> OfGrants(string callerKey, IReadOnlyCollection<string> grantIds)
     {
-        lock (gate)
-        {
-            if (byCaller.TryGetValue(execution.CallerKey, out var executions) && executions.Remove(execution) && executions.Count == 0)
-                byCaller.Remove(execution.CallerKey);
-        }
+        var found = new List<Execution>();
+        StripeOf(callerKey).Collect(e => e.CallerKey == callerKey && e.Grant is { } grant && grantIds.Contains(grant.Id), found);
+        return found;
+    }
+
+    private List<Execution> Where(Func<Execution, bool> matches)
+    {
+        var found = new List<Execution>();
+        foreach (var stripe in stripes)
+            stripe.Collect(matches, found);
+        return found;
     }
 }

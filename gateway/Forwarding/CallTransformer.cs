@@ -34,6 +34,7 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         var copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         if (proxyResponse is null)
             return copy;
+        call.Gate.Sent();
         UpstreamStatus = (int)proxyResponse.StatusCode;
         var headers = httpContext.Response.Headers;
         Strip(headers);

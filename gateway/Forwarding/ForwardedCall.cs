@@ -40,6 +40,7 @@ internal static class ForwardErrors
     public const string GrantEnded = "grant-ended";
     public const string TokenEnded = "token-ended";
     public const string LeaseLost = "lease-lost";
+    public const string Blocked = "blocked";
     public const string StartedLate = "started-late";
     public const string GatewayStopped = "gateway-stopped";
 }

@@ -30,6 +30,9 @@ internal class UpstreamClients : IForwarderHttpClientFactory
         ConnectTimeout = TimeSpan.FromSeconds(15),
         ResponseDrainTimeout = TimeSpan.Zero,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        // Over HTTP/2 another flow writes for all requests; there the answer shows that a request was sent.
+        PlaintextStreamFilter = static (connection, _) => new ValueTask<Stream>(
+            connection.NegotiatedHttpVersion.Major == 1 ? new SentStream(connection.PlaintextStream) : connection.PlaintextStream),
         ActivityHeadersPropagator = new ReverseProxyPropagator(System.Diagnostics.DistributedContextPropagator.Current),
         // Header bytes pass through unread, in both directions.
         ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,

@@ -34,6 +34,8 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, IProxyStateLoo
             rate.MinDataRate = null;
         var bytes = BodyBytes.Count(context);
         var transformer = new CallTransformer(call);
+        // In this method's own flow: it is gone when the call is over.
+        ExecutionGate.Current.Value = call.Gate;
         var error = await forwarder.SendAsync(context, destination.Model.Config.Address, cluster.Model.HttpClient, ConfigFor(call, context), transformer, stop);
         var word = call.Gate.Refusal ?? WordFor(error, context, transformer, stop);
         return new ForwardResult(transformer.UpstreamStatus, word, bytes.Request, bytes.Response);

@@ -81,6 +81,13 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
             entry.Drop();
     }
 
+    /// <summary>Forgets everybody's.</summary>
+    public void DropAll()
+    {
+        foreach (var (callerKey, _) in entries)
+            Drop(callerKey);
+    }
+
     private async Task<PrincipalView> Load(string callerKey)
     {
         var view = await grains.GetGrain<IPrincipalGrain>(callerKey).GetView().WaitAsync(LoadTimeout);

@@ -72,6 +72,18 @@ public sealed record GatewayOptions
     /// <summary>How long after its use was taken an execution may still start. Default 5 s.</summary>
     public TimeSpan StartWithin { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a lease holds after it was asked for. Default 5 s. Without one, approve rules answer 503. The shorter it is, the sooner a gateway that died is waited out.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often it is renewed. Default 1 s; at least twice within the lease.</summary>
+    public TimeSpan LeaseRenewal { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long calls under allow rules go on without a lease. Default 30 s. A block waits for it where a gateway does not answer.</summary>
+    public TimeSpan AllowMaxStale { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a revocation may take to be applied here before the lease is given up. Default 250 ms; at most 400 ms, since others wait for half a second.</summary>
+    public TimeSpan DrainWithin { get; init; } = TimeSpan.FromMilliseconds(250);
+
     /// <summary>How long a stop waits for running calls. Default 30 s.</summary>
     public TimeSpan StopWithin { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -105,6 +117,10 @@ public sealed record GatewayOptions
             MaxViews = read.Count("MaxViews", defaults.MaxViews),
             JournalCapacity = read.Count("JournalCapacity", defaults.JournalCapacity),
             StartWithin = read.Duration("StartWithin", defaults.StartWithin, TimeSpan.FromMinutes(1)),
+            Lease = read.Duration("Lease", defaults.Lease, TimeSpan.FromMinutes(1)),
+            LeaseRenewal = read.Duration("LeaseRenewal", defaults.LeaseRenewal, TimeSpan.FromSeconds(30)),
+            AllowMaxStale = read.Duration("AllowMaxStale", defaults.AllowMaxStale, TimeSpan.FromHours(1)),
+            DrainWithin = read.Duration("DrainWithin", defaults.DrainWithin, TimeSpan.FromMilliseconds(400)),
             StopWithin = read.Duration("StopWithin", defaults.StopWithin, TimeSpan.FromMinutes(10)),
         };
     }
@@ -127,6 +143,8 @@ public sealed record GatewayOptions
             yield return "KeysFolder, Policy, DatabaseOwner: these are for silos; a gateway takes keys and policy from the database.";
         if (!Quickstart && Policy is null && Database is null)
             yield return "Policy: name a policy file or folder (--policy PATH), or start with --quickstart.";
+        if (LeaseRenewal > Lease / 2)
+            yield return "LeaseRenewal: at least two renewals must fit into a Lease.";
         var ports = new[] { Role.RunsGateway() ? Port : 0, Role.RunsSilo() ? ControlPort : 0, Role.RunsGateway() ? Http2Port ?? 0 : 0, Quickstart ? SamplePort ?? 0 : 0 }.Where(p => p != 0).ToList();
         if (ports.Distinct().Count() != ports.Count)
             yield return "Port, Http2Port, ControlPort, SamplePort: each listener needs a port of its own.";

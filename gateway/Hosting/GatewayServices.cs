@@ -4,11 +4,13 @@ using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
 using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Identity;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Revocation;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace JitGrains.Gateway.Hosting;
 
@@ -28,11 +30,13 @@ internal static class GatewayServices
         services.AddSingleton<ExecutionRegistry>();
         services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<ExecutionRegistry>());
         services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<ExecutionRegistry>());
-        services.AddSingleton<IGatewayLease, InProcessLease>();
-        services.AddSingleton<OutcomeRecorder>();
-        services.AddHostedService(p => p.GetRequiredService<OutcomeRecorder>());
+        services.AddSingleton<RestrictionsCopy>();
+        services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<RestrictionsCopy>());
         services.AddSingleton<GatewayJournal>();
         services.AddHostedService(p => p.GetRequiredService<GatewayJournal>());
+        services.AddLease();
+        services.AddSingleton<OutcomeRecorder>();
+        services.AddHostedService(p => p.GetRequiredService<OutcomeRecorder>());
         services.AddHostedService<PolicyClusters>();
 
         services.AddSingleton<CallRunner>();
@@ -49,5 +53,16 @@ internal static class GatewayServices
         services.AddSingleton<CallerEndpoints>();
         services.AddSingleton<Readiness>();
         return services;
+    }
+
+    /// <summary>Kept from after the journal was begun, which it announces, until the last outcome was recorded.</summary>
+    private static void AddLease(this IServiceCollection services)
+    {
+        services.TryAddSingleton<LeaseClock, MachineLeaseClock>();
+        services.AddSingleton<GatewayLease>();
+        services.AddSingleton<IGatewayLease>(p => p.GetRequiredService<GatewayLease>());
+        services.AddSingleton<LeaseMail>();
+        services.AddSingleton<FormerIncarnations>();
+        services.AddHostedService<LeaseKeeper>();
     }
 }

@@ -12,7 +12,7 @@ namespace JitGrains.Gateway.Journal;
 /// and the next run's chain shows where this one broke off. Thread-safe.
 /// </summary>
 internal sealed partial class GatewayJournal(
-    Incarnation incarnation, IAuditStore store, IGrainFactory grains, AuditSealer sealer, GatewayOptions options, GatewayMetrics metrics, TimeProvider time, ILogger<GatewayJournal> logger)
+    Incarnation incarnation, IAuditStore store, AuditSealer sealer, GatewayOptions options, GatewayMetrics metrics, TimeProvider time, ILogger<GatewayJournal> logger)
     : IHostedService, IDisposable
 {
     private const int BatchSize = 500;
@@ -90,11 +90,17 @@ internal sealed partial class GatewayJournal(
         }
     }
 
-    /// <summary>Writes the first entry and records the chain in the system chain before anything else can enter it.</summary>
+    /// <summary>
+    /// What the system chain must say of this one. It goes there with the gateway's first registration, before any call is
+    /// served: a gateway need not have the right to write the system chain.
+    /// </summary>
+    public SystemRecord? Announcement { get; private set; }
+
+    /// <summary>Writes the first entry, before anything else can enter the chain.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var first = sealer.Seal(Source, head, time.GetUtcNow(), new AuditDraft(AuditTypes.GatewayStarted, [new("incarnation", incarnation.Id)]));
-        await grains.GetGrain<ISystemChainGrain>(ISystemChainGrain.Key).Record(SystemChain.Opened(first));
+        Announcement = SystemChain.Opened(first);
         await store.AppendAsync([first], cancellationToken);
         head = new ChainHead(first.Sequence, first.Hash);
         metrics.Gauge("jitgrains.gateway.journal.pending", "{entry}", "Journal entries that are not durable yet.", () => Pending);

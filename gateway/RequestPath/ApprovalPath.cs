@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using JitGrains.Approvals;
 using JitGrains.Binding;
-using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
+using JitGrains.Gateway.Leases;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Policy;
@@ -100,6 +100,12 @@ internal sealed class ApprovalPath(
         var reply = await asking.RaiseOrJoin(ask, join);
         switch (reply)
         {
+            case { Value: { GrantId: not null } granted }:
+                // It was approved already, and news of the grant has not come here.
+                views.Drop(call.Caller.Key);
+                if (!await grants.TryRun(bound, rule, granted.RequestId))
+                    await Hold(bound, rule, ask, granted.RequestId);
+                break;
             case { Value: { } accepted }:
                 await Hold(bound, rule, ask, accepted.RequestId);
                 break;

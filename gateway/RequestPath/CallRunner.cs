@@ -19,7 +19,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
     {
         execution.EndAt(call.Caller.TokenExpiresAt, ForwardErrors.TokenEnded, time);
         call.Body?.PutBack(call.Context);
-        var gate = new ExecutionGate(once: kind == "counted", () => mayStart() ?? (execution.TryStart() ? null : execution.EndedBy ?? ForwardErrors.GrantEnded));
+        var gate = new ExecutionGate(once: kind == "counted", () => execution.TryStart() ? mayStart() : execution.EndedBy ?? ForwardErrors.GrantEnded, execution.Started);
         var forwarded = new ForwardedCall
         {
             Api = call.Api,
@@ -50,6 +50,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
         ForwardErrors.CallerLeft => null,
         ForwardErrors.CallerBody => Problems.BadRequest("body", "The body did not arrive whole."),
         ForwardErrors.GrantEnded => GatewayProblems.Denied("The grant ended while the call ran."),
+        ForwardErrors.Blocked => GatewayProblems.Blocked,
         ForwardErrors.TokenEnded => GatewayProblems.Denied("The token ended while the call ran."),
         ForwardErrors.LeaseLost or ForwardErrors.StartedLate => Problems.Unavailable("The call could not start in time; it has not run."),
         ForwardErrors.UpstreamTimeout => GatewayProblems.UpstreamTimeout,

@@ -9,6 +9,8 @@ internal static class GatewayProblems
 {
     public static Problem Denied(string detail) => new("denied", 403, "Denied by policy", detail);
 
+    public static Problem Blocked { get; } = new("blocked", 403, "Blocked", "An operator has blocked this principal, or one that acts for it.");
+
     public static Problem ReasonRequired(string field) =>
         new Problem("reason-required", 403, "A reason is required", $"Say why, in {field}.").With("field", field);
 

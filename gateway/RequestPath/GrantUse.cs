@@ -6,11 +6,13 @@ using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Policy;
 using JitGrains.Principals;
+using JitGrains.Runtime.Engine;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.Policies;
 
@@ -27,10 +29,11 @@ internal sealed class GrantUse(
     OutcomeRecorder outcomes,
     GatewayJournal journal,
     IGatewayLease lease,
+    RestrictionsCopy restrictions,
+    IStoreEpoch epoch,
     IPolicyProvider policies,
     IGrainFactory grains,
     IIdGenerator ids,
-    Incarnation incarnation,
     GatewayOptions options,
     GatewayMetrics metrics,
     TimeProvider time)
@@ -97,10 +100,12 @@ internal sealed class GrantUse(
         return best;
     }
 
-    private static bool Covers(Grant grant, BoundCall bound, ApprovalTerms terms, DateTimeOffset now)
+    private bool Covers(Grant grant, BoundCall bound, ApprovalTerms terms, DateTimeOffset now)
     {
         var call = bound.Call;
-        return grant.Api == call.Api.Name
+        return grant.Epoch == epoch.Current
+            && !restrictions.Current.IsRevoked(grant)
+            && grant.Api == call.Api.Name
             && grant.Binding == call.Action.Binding
             && grant.Covers(call.Action.Name, call.Match.Resource, bound.PayloadDigest)
             // Its start is the approval, by the store's clock, and it exists only since: ours may be a little behind.
@@ -119,11 +124,11 @@ internal sealed class GrantUse(
             return true;
         }
 
-        using var execution = registry.Register(call.Caller.Key, grant.Id, call.Action.Drain);
+        using var execution = registry.Register(call.Caller, grant, call.Action.Drain);
         if (!snapshot.IsCurrent)
             return false;
         execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
-        var outcome = await runner.Run(call, execution, "many_use", ticket.StartedAt, () => MayStart(grant, time.GetTimestamp()));
+        var outcome = await runner.Run(call, execution, "many_use", ticket.StartedAt, () => MayStart(call, grant, time.GetTimestamp()));
         ticket.Write(AuditTypes.CallForwarded, [.. PrincipalMachine.Describe(outcome).Where(f => f.Name != "started_at")]);
         return true;
     }
@@ -134,9 +139,9 @@ internal sealed class GrantUse(
         // Nothing is used up for a caller that has left.
         if (call.Context.RequestAborted.IsCancellationRequested)
             return true;
-        using var execution = registry.Register(call.Caller.Key, grant.Id, call.Action.Drain);
+        using var execution = registry.Register(call.Caller, grant, call.Action.Drain);
         var id = ids.NewExecutionId();
-        var taken = await Consume(bound, grant, id);
+        var taken = await Consume(bound, grant, id, execution.Incarnation);
         if (taken.Value is not { } use)
         {
             // Whoever was faster took it: say so. Otherwise what was remembered is out of date: look again.
@@ -171,12 +176,12 @@ internal sealed class GrantUse(
         }
 
         execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
-        var outcome = await runner.Run(call, execution, "counted", use.StartedAt, () => MayStart(grant, started));
+        var outcome = await runner.Run(call, execution, "counted", use.StartedAt, () => MayStart(call, grant, started));
         await Finish(call.Context);
         return outcome;
     }
 
-    private async Task<Reply<ExecutionRecord>> Consume(BoundCall bound, Grant grant, string id)
+    private async Task<Reply<ExecutionRecord>> Consume(BoundCall bound, Grant grant, string id, string incarnation)
     {
         var call = bound.Call;
         var began = time.GetTimestamp();
@@ -184,7 +189,7 @@ internal sealed class GrantUse(
         try
         {
             var reply = await grains.GetGrain<IPrincipalGrain>(call.Caller.Key).Consume(new ConsumeCommand(
-                id, grant.Id, incarnation.Id, call.Action.Name, call.Match.Resource, bound.PayloadDigest, bound.RejoinKey, call.Policy.Version));
+                id, grant.Id, incarnation, call.Action.Name, call.Match.Resource, bound.PayloadDigest, bound.RejoinKey, call.Policy.Version));
             metrics.Consumed(time.GetElapsedTime(began), reply.Value is null);
             return reply;
         }
@@ -197,14 +202,22 @@ internal sealed class GrantUse(
         }
     }
 
-    /// <summary>The last check before the first upstream byte.</summary>
-    private string? MayStart(Grant grant, long since)
+    /// <summary>
+    /// The last check before the first upstream byte. Whatever else can take the right away finds the execution in the registry.
+    /// </summary>
+    private string? MayStart(Call call, Grant grant, long since)
     {
-        if (!lease.IsLive)
-            return ForwardErrors.LeaseLost;
+        var known = restrictions.Current;
+        if (known.IsBlocked(call.Caller))
+            return ForwardErrors.Blocked;
+        if (known.IsRevoked(grant) || grant.Epoch != epoch.Current)
+            return ForwardErrors.GrantEnded;
         if (time.GetElapsedTime(since) > options.StartWithin)
             return ForwardErrors.StartedLate;
-        return time.GetUtcNow() < grant.ExpiresAt ? null : ForwardErrors.GrantEnded;
+        if (time.GetUtcNow() >= grant.ExpiresAt)
+            return ForwardErrors.GrantEnded;
+        // The last of all: it is what the others rest on.
+        return lease.IsLive ? null : ForwardErrors.LeaseLost;
     }
 
     /// <summary>The caller has its whole answer before the outcome is written: it need not wait for that.</summary>

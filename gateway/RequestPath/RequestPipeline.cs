@@ -1,7 +1,10 @@
 using JitGrains.Audit;
 using JitGrains.Gateway.Callers;
 using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Forwarding;
+using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Http;
 using JitGrains.Identity;
@@ -23,6 +26,9 @@ internal sealed class RequestPipeline(
     CallerEndpoints own,
     ApprovalPath approvals,
     CallRunner runner,
+    ExecutionRegistry registry,
+    RestrictionsCopy restrictions,
+    IGatewayLease lease,
     GatewayJournal journal,
     GatewayMetrics metrics,
     TimeProvider time)
@@ -57,7 +63,11 @@ internal sealed class RequestPipeline(
             return;
         }
 
-        if (await Authenticate(context, tokens, metrics, time, outline.Api) is { } caller)
+        if (await Authenticate(context, tokens, metrics, time, outline.Api) is not { } caller)
+            return;
+        if (restrictions.Current.IsBlocked(caller))
+            await Block(context, request, caller, policy, outline);
+        else
             await Decide(context, request, caller, policy, outline);
     }
 
@@ -124,6 +134,12 @@ internal sealed class RequestPipeline(
             return;
         }
 
+        if (!lease.MayAllow)
+        {
+            await Answers.Refuse(call.Context, Problems.Unavailable("The gateway has been without the control plane for too long."), call.Api);
+            return;
+        }
+
         using var ticket = await journal.Begin(call.About(decision), call.Context.RequestAborted);
         if (ticket is null)
             await Answers.Refuse(call.Context, JournalFull, call.Api);
@@ -160,9 +176,25 @@ internal sealed class RequestPipeline(
 
     private async Task Forward(Call call, JournalTicket ticket, string type, string kind, params AuditField[] more)
     {
-        using var execution = new Execution(call.Caller.Key, null, call.Action.Drain, finished: null);
-        var outcome = await runner.Run(call, execution, kind, ticket.StartedAt, static () => null);
+        using var execution = registry.Register(call.Caller, null, call.Action.Drain);
+        var outcome = await runner.Run(call, execution, kind, ticket.StartedAt, () => MayStart(call.Caller));
         ticket.Write(type, [.. more, .. PrincipalMachine.Describe(outcome).Where(f => f.Name != "started_at")]);
+    }
+
+    /// <summary>The last check before the first upstream byte of a call that no grant is needed for.</summary>
+    private string? MayStart(Caller caller)
+    {
+        if (restrictions.Current.IsBlocked(caller))
+            return ForwardErrors.Blocked;
+        return lease.MayAllow ? null : ForwardErrors.LeaseLost;
+    }
+
+    private async Task Block(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline)
+    {
+        metrics.Request("blocked", outline.Api?.Name ?? "");
+        using var ticket = await journal.Begin(Call.AuditFieldsOf(caller, policy.Version, outline.Api?.Name, request.Method, null, null, null), context.RequestAborted);
+        ticket?.Write(AuditTypes.CallDenied, new AuditField("blocked", "true"));
+        await Answers.Refuse(context, ticket is null ? JournalFull : GatewayProblems.Blocked, outline.Api);
     }
 
     private static Task Deny(HttpContext context, JournalTicket ticket, PolicyDecision decision, CompiledPolicy policy, ApiDefinition? api)

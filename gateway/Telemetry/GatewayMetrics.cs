@@ -20,6 +20,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Counter<long> storeWaits;
     private readonly Counter<long> journalWritten;
     private readonly Counter<long> journalLost;
+    private readonly Counter<long> leases;
     private readonly Counter<long> unauthenticated;
 
     public GatewayMetrics(IMeterFactory meters)
@@ -34,8 +35,11 @@ internal sealed class GatewayMetrics : IDisposable
         storeWaits = meter.CreateCounter<long>("jitgrains.gateway.store_waits", "{wait}", "How often a call waited for the store, by what for.");
         journalWritten = meter.CreateCounter<long>("jitgrains.gateway.journal.written", "{entry}", "Journal entries made durable.");
         journalLost = meter.CreateCounter<long>("jitgrains.gateway.journal.lost", "{entry}", "Journal entries given up at a stop because the store did not take them.");
+        leases = meter.CreateCounter<long>("jitgrains.gateway.leases", "{lease}", "Leases begun; each beyond the first says that one was lost.");
         unauthenticated = meter.CreateCounter<long>("jitgrains.gateway.unauthenticated", "{request}", "Calls refused before anybody was known, by reason.");
     }
+
+    public void LeaseBegan() => leases.Add(1);
 
     public void Request(string decision, string api) =>
         requests.Add(1, new TagList { { "decision", decision }, { "api", api } });

@@ -42,7 +42,8 @@ public sealed record VoteBody(VoteDecision Decision, string? Comment, string Dig
 
 /// <summary>Why something is revoked.</summary>
 /// <param name="Reason">At most 500 characters.</param>
-public sealed record RevokeBody(string? Reason);
+/// <param name="Terminate">Whether running executions are cut even where their action drains.</param>
+public sealed record RevokeBody(string? Reason, bool? Terminate);
 
 /// <summary>Views as of now: the read model shows what the last turn left, and time may have passed.</summary>
 internal static class AsOf

@@ -5,7 +5,6 @@ using JitGrains.Silo.Revocation;
 using JitGrains.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 
 namespace JitGrains.Silo.ControlPlane;
@@ -18,9 +17,7 @@ internal static class GrantEndpoints
         api.MapGet("/grants", ListAsync).WithName("listGrants").WithSummary("Grants that the caller may see, newest first")
             .WithQuery("status", "action", "principal", "cursor", "limit").Answers<PageView<GrantView>>();
         api.MapDelete("/grants/{id}", RevokeAsync).WithName("revokeGrant").WithSummary("Revokes a grant (operators, and approvers of its request)")
-            .Takes<RevokeBody>(optional: true).Answers<RevocationResult>();
-        api.MapPost("/principals/{id}/revoke", RevokePrincipalAsync).WithName("revokePrincipal").WithSummary("Revokes every grant of a principal (operators)")
-            .Takes<RevokeBody>(optional: true).Answers<RevocationResult>();
+            .WithQuery("terminate").Takes<RevokeBody>(optional: true).Answers<RevocationResult>();
     }
 
     private static async Task<IResult> ListAsync(HttpContext http, Access access, IReadModel readModel, TimeProvider time)
@@ -47,7 +44,11 @@ internal static class GrantEndpoints
     {
         if (!IdFormat.IsId(id, "gr_"))
             return Problems.BadRequest("id", "A grant's id begins with gr_ and has 26 characters after it.");
-        var (reason, malformed) = await ReasonAsync(http);
+        var (order, malformed) = await RevocationEndpoints.OrderAsync(http);
+        var query = new QueryFields(http.Request);
+        // Clients whose DELETE carries no body say it in the query.
+        order = order with { Terminate = order.Terminate || query.Flag("terminate") };
+        malformed ??= query.Finish();
         if (malformed is not null)
             return malformed;
 
@@ -61,38 +62,11 @@ internal static class GrantEndpoints
         if (!access.IsOperator(caller) && !Access.IsApprover(caller, request))
             return Problems.Forbidden("Operators and the request's approvers revoke grants; holders give theirs back at the gateway.");
         // Not cut short by a client that hangs up: what was begun is told to every gateway.
-        var reply = await revocation.RevokeGrantAsync(id, caller.Principal, reason, CancellationToken.None);
+        var reply = await revocation.RevokeGrantAsync(id, order, CancellationToken.None);
         return reply.Value is { } result ? Json.Ok(result) : Problems.From(reply.Refusal!, time.GetUtcNow());
-    }
-
-    private static async Task<IResult> RevokePrincipalAsync(string id, HttpContext http, Access access, IRevocationService revocation)
-    {
-        var (reason, malformed) = await ReasonAsync(http);
-        if (malformed is not null)
-            return malformed;
-        if (!PrincipalId.TryParse(AsSent(id, http), null, out var principal, out var wrong))
-            return Problems.BadRequest("id", $"The principal in the path: {wrong}.");
-        var caller = http.Caller();
-        if (!access.IsOperator(caller))
-            return Problems.Forbidden("Only operators revoke everything of a principal.");
-        return Json.Ok(await revocation.RevokePrincipalAsync(principal, caller.Principal, reason, CancellationToken.None));
-    }
-
-    private static async Task<(string? Reason, Problem? Problem)> ReasonAsync(HttpContext http)
-    {
-        var body = await BodyFields.ReadAsync(http, optional: true);
-        return (body.Sentence("reason"), body.Finish());
     }
 
     /// <summary>The request behind a grant, if the caller may see it.</summary>
     private static async Task<ApprovalRequestView?> RequestOf(GrantView grant, Caller caller, Access access, IReadModel readModel, CancellationToken cancellation) =>
         await readModel.GetRequestAsync(grant.RequestId, cancellation) is { } request && access.MaySee(caller, request) ? request : null;
-
-    /// <summary>The path segment decoded once: routing leaves an encoded slash encoded, and names may hold slashes.</summary>
-    private static string AsSent(string id, HttpContext http)
-    {
-        var target = http.Features.Get<IHttpRequestFeature>()?.RawTarget.Split('?', 2)[0] ?? "";
-        var segments = target.Split('/');
-        return segments.Length >= 2 && target.StartsWith('/') ? Uri.UnescapeDataString(segments[^2]) : id;
-    }
 }

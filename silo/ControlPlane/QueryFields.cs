@@ -45,6 +45,15 @@ internal sealed class QueryFields
         return null;
     }
 
+    public bool Flag(string name)
+    {
+        if (Take(name) is not { } text)
+            return false;
+        if (text is not ("true" or "false"))
+            Wrong(name, $"{name} is true or false.");
+        return text == "true";
+    }
+
     public PrincipalId? Principal(string name)
     {
         if (Take(name) is not { } text)

@@ -92,7 +92,7 @@ internal sealed partial class PolicySweep(
         foreach (var grant in view.Grants.Select(g => g.Grant).Where(g => !policy.CouldUse(g)))
         {
             stopping.ThrowIfCancellationRequested();
-            var reply = await revocation.RevokeGrantAsync(grant.Id, Sweeper, $"policy {policy.Version} no longer permits it", CancellationToken.None);
+            var reply = await revocation.RevokeGrantAsync(grant.Id, new RevocationOrder(Sweeper, $"policy {policy.Version} no longer permits it"), CancellationToken.None);
             revoked += reply.Value?.GrantIds.Length ?? 0;
         }
 

@@ -61,6 +61,8 @@ internal sealed partial class StoredPolicyProvider(
     {
         if (what is Invalidation.Policy policy && policy.Sequence > Now.Sequence)
             await LoadAsync(policy.Sequence, cancellationToken);
+        else if (what is Invalidation.Everything)
+            await LookAsync(cancellationToken);
     }
 
     /// <summary>Looks once whether there is a later version.</summary>

@@ -30,16 +30,3 @@ public interface IInvalidationService
     /// </summary>
     Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken);
 }
-
-/// <summary>Invalidation within one process: its parts are called directly, and no lease has to be waited out.</summary>
-internal sealed class InProcessInvalidation(IEnumerable<IInvalidationTarget> targets) : IInvalidationService
-{
-    private readonly IInvalidationTarget[] targets = [.. targets];
-
-    public async Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken)
-    {
-        foreach (var target in targets)
-            await target.ApplyAsync(what, cancellationToken);
-        return new InvalidationResult(1, 0);
-    }
-}

@@ -1,36 +1,16 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Principals;
+using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
+using JitGrains.Wire;
 
 namespace JitGrains.Silo.Revocation;
 
-/// <summary>What a revocation did.</summary>
-/// <param name="GrantIds">The grants it ended; those that had ended before are not among them.</param>
-/// <param name="GatewaysAcknowledged">Gateways that have dropped them.</param>
-/// <param name="GatewaysCondemned">Gateways that did not answer and were waited out.</param>
-/// <param name="Milliseconds">How long it took.</param>
-public sealed record RevocationResult(ImmutableArray<string> GrantIds, int GatewaysAcknowledged, int GatewaysCondemned, double Milliseconds);
-
-/// <summary>
-/// Takes grants away. When a method has returned, nothing starts under them anywhere. Thread-safe; repeating a call is
-/// safe and drops them from the gateways again.
-/// </summary>
-public interface IRevocationService
-{
-    /// <summary>Revokes one grant.</summary>
-    Task<Reply<RevocationResult>> RevokeGrantAsync(string grantId, PrincipalId by, string? reason, CancellationToken cancellationToken);
-
-    /// <summary>Revokes every grant of a principal, whether it calls itself or others act for it or it acts for others.</summary>
-    Task<RevocationResult> RevokePrincipalAsync(PrincipalId principal, PrincipalId by, string? reason, CancellationToken cancellationToken);
-
-    /// <summary>The holder gives one of its grants back.</summary>
-    Task<Reply<RevocationResult>> ReleaseAsync(string callerKey, string grantId, CancellationToken cancellationToken);
-}
-
-/// <summary>Revokes in the principals' grains, then has every gateway forget.</summary>
+/// <summary>Makes it durable in a grain, then has every gateway apply it.</summary>
 internal sealed class RevocationService(
     IGrainFactory grains,
     IReadModel readModel,
@@ -38,49 +18,123 @@ internal sealed class RevocationService(
     IIdGenerator ids,
     TimeProvider time) : IRevocationService
 {
-    public async Task<Reply<RevocationResult>> RevokeGrantAsync(string grantId, PrincipalId by, string? reason, CancellationToken cancellationToken)
+    /// <summary>Principals' grains that are told at once.</summary>
+    private const int Parallelism = 16;
+
+    private IRestrictionsGrain Restrictions => grains.GetGrain<IRestrictionsGrain>(IRestrictionsGrain.Key);
+
+    public async Task<Reply<RevocationResult>> RevokeGrantAsync(string grantId, RevocationOrder order, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         if (await readModel.GetGrantAsync(grantId, cancellationToken) is not { } grant)
             return new Refusal.NotFound("grant");
-        var reply = await grains.GetGrain<IPrincipalGrain>(grant.CallerKey).Revoke(new RevokeCommand(ids.NewCommandId(), grantId, by, reason));
-        return await FinishOneAsync(reply, grant.CallerKey, grantId, started, cancellationToken);
+        var reply = await grains.GetGrain<IPrincipalGrain>(grant.CallerKey).Revoke(new RevokeCommand(ids.NewCommandId(), grantId, order.By, order.Reason));
+        return await FinishOneAsync(reply, grant.CallerKey, grantId, order.Terminate, started, cancellationToken);
     }
 
     public async Task<Reply<RevocationResult>> ReleaseAsync(string callerKey, string grantId, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         var reply = await grains.GetGrain<IPrincipalGrain>(callerKey).Release(grantId);
-        return await FinishOneAsync(reply, callerKey, grantId, started, cancellationToken);
+        return await FinishOneAsync(reply, callerKey, grantId, terminate: false, started, cancellationToken);
     }
 
-    public async Task<RevocationResult> RevokePrincipalAsync(PrincipalId principal, PrincipalId by, string? reason, CancellationToken cancellationToken)
+    public async Task<RevocationResult> RevokePrincipalAsync(PrincipalId principal, RevocationOrder order, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        var ended = ImmutableArray.CreateBuilder<string>();
-        var reached = new InvalidationResult(0, 0);
+        var ended = new ConcurrentBag<string>();
+        var results = new ConcurrentBag<InvalidationResult>();
         var keys = await readModel.ListCallerKeysAsync(principal, cancellationToken);
-        foreach (var key in keys.Append(principal.Value).Distinct(StringComparer.Ordinal))
+        await Parallel.ForEachAsync(keys.Append(principal.Value).Distinct(StringComparer.Ordinal), InParallel(cancellationToken), async (key, cancellation) =>
         {
-            var reply = await grains.GetGrain<IPrincipalGrain>(key).Revoke(new RevokeCommand(ids.NewCommandId(), null, by, reason));
-            ended.AddRange(reply.Value!.GrantIds);
-            var result = await gateways.InvalidateAsync(new Invalidation.Grants(key, reply.Value.GrantIds, reply.Value.Version), cancellationToken);
-            reached = new InvalidationResult(Math.Max(reached.Acknowledged, result.Acknowledged), reached.Condemned + result.Condemned);
-        }
+            var reply = await grains.GetGrain<IPrincipalGrain>(key).Revoke(new RevokeCommand(ids.NewCommandId(), null, order.By, order.Reason));
+            foreach (var id in reply.Value!.GrantIds)
+                ended.Add(id);
+            results.Add(await gateways.InvalidateAsync(new Invalidation.Grants(key, reply.Value.GrantIds, reply.Value.Version, order.Terminate), cancellation));
+        });
+        // Each is about the same gateways.
+        var reached = new InvalidationResult(results.Max(r => r.Acknowledged), results.Max(r => r.Condemned));
+        return Result(ended, reached, started);
+    }
 
-        return Result(ended.ToImmutable(), reached, started);
+    public async Task<Reply<RevocationResult>> RevokeMatchingAsync(GrantSelector selector, RevocationOrder order, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var reply = await Restrictions.RevokeMatching(new RevokeMatchingCommand(ids.NewCommandId(), selector, order.Terminate, order.By, order.Reason));
+        if (reply.Value is not { } restrictions)
+            return reply.Refusal!;
+        // From here on nothing starts under any of them; that they are revoked one by one is for the record, and for good.
+        var reached = await gateways.InvalidateAsync(new Invalidation.Restrictions(restrictions.Version, order.Terminate), cancellationToken);
+        var ended = new ConcurrentBag<string>();
+        var filter = new GrantFilter { Status = GrantStatus.Active, Action = selector.Kind == SelectorKind.Action ? selector.Value : null };
+        string? cursor = null;
+        do
+        {
+            if (await readModel.ListGrantsAsync(filter, cursor, PageLimits.Max, cancellationToken) is not PageReply<GrantView>.Page page)
+                throw new InvalidOperationException("The list of grants does not know its own cursor.");
+            await Parallel.ForEachAsync(page.Items, InParallel(cancellationToken), async (grant, cancellation) =>
+            {
+                if (!await IsMeant(grant, selector, cancellation))
+                    return;
+                var revoked = await grains.GetGrain<IPrincipalGrain>(grant.CallerKey).Revoke(new RevokeCommand(ids.NewCommandId(), grant.Id, order.By, order.Reason));
+                foreach (var id in revoked.Value?.GrantIds ?? [])
+                    ended.Add(id);
+            });
+            cursor = page.NextCursor;
+        }
+        while (cursor is not null);
+        return Result(ended, reached, started);
+    }
+
+    public async Task<Reply<RevocationResult>> BlockAsync(PrincipalId principal, RevocationOrder order, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var reply = await Restrictions.Block(new BlockCommand(ids.NewCommandId(), principal, order.By, order.Reason));
+        if (reply.Value is not { } restrictions)
+            return reply.Refusal!;
+        var what = new Invalidation.Restrictions(restrictions.Version, order.Terminate, ConcernsAllowRules: true);
+        return Result([], await gateways.InvalidateAsync(what, cancellationToken), started);
+    }
+
+    public async Task<Reply<RevocationResult>> UnblockAsync(PrincipalId principal, RevocationOrder order, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var reply = await Restrictions.Unblock(new UnblockCommand(ids.NewCommandId(), principal, order.By, order.Reason));
+        if (reply.Value is not { } restrictions)
+            return reply.Refusal!;
+        return Result([], await gateways.InvalidateAsync(new Invalidation.Restrictions(restrictions.Version), cancellationToken), started);
+    }
+
+    public async Task<ImmutableArray<PrincipalBlock>> ListBlocksAsync(CancellationToken cancellationToken) => (await Restrictions.Get()).Blocks;
+
+    public async Task<ImmutableArray<GatewayStatus>> ListGatewaysAsync(CancellationToken cancellationToken)
+    {
+        var list = await grains.GetGrain<IGatewayDirectoryGrain>(IGatewayDirectoryGrain.Key).List();
+        return [.. await Task.WhenAll(list.Entries.Select(async e => new GatewayStatus(e, await grains.GetGrain<IGatewayGrain>(e.Incarnation).Get())))];
     }
 
     private async Task<Reply<RevocationResult>> FinishOneAsync(
-        Reply<GrantsEnded> reply, string callerKey, string grantId, long started, CancellationToken cancellationToken)
+        Reply<GrantsEnded> reply, string callerKey, string grantId, bool terminate, long started, CancellationToken cancellationToken)
     {
         if (reply.Value is not { } ended)
             return reply.Refusal!;
         // Also where it had ended before: whoever repeats a call whose answer was lost gets the same promise.
-        var reached = await gateways.InvalidateAsync(new Invalidation.Grants(callerKey, [grantId], ended.Version), cancellationToken);
+        var reached = await gateways.InvalidateAsync(new Invalidation.Grants(callerKey, [grantId], ended.Version, terminate), cancellationToken);
         return Result(ended.GrantIds, reached, started);
     }
 
-    private RevocationResult Result(ImmutableArray<string> grantIds, InvalidationResult reached, long started) =>
-        new(grantIds, reached.Acknowledged, reached.Condemned, time.GetElapsedTime(started).TotalMilliseconds);
+    /// <summary>Whether the grant is one of those meant. Approved before this look counts: a store's clock set back hides none of them.</summary>
+    private async Task<bool> IsMeant(GrantView grant, GrantSelector selector, CancellationToken cancellationToken) => selector.Kind switch
+    {
+        SelectorKind.Api => grant.Api == selector.Value,
+        SelectorKind.Action => grant.Action == selector.Value,
+        SelectorKind.Issuer => grant.Principal.Realm == selector.Value || grant.Actors.Any(a => a.Realm == selector.Value),
+        _ => await readModel.GetRequestAsync(grant.RequestId, cancellationToken) is { } request && request.Votes.Any(v => v.Approver.Value == selector.Value),
+    };
+
+    private static ParallelOptions InParallel(CancellationToken cancellationToken) =>
+        new() { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken };
+
+    private RevocationResult Result(IEnumerable<string> grantIds, InvalidationResult reached, long started) =>
+        new([.. grantIds.Order(StringComparer.Ordinal)], reached.Acknowledged, reached.Condemned, time.GetElapsedTime(started).TotalMilliseconds);
 }

@@ -144,7 +144,7 @@ public sealed class RaceTests
         await EachAsync(async n =>
         {
             var grant = await host.GrantAsync(AskOf(n) with { Uses = null, Terms = Sample.Terms() with { MaxUses = null, DefaultUses = null } });
-            var revoked = Task.Run(() => host.Revocation.RevokeGrantAsync(grant.Id, Sample.Bob, null, CancellationToken.None));
+            var revoked = Task.Run(() => host.Revocation.RevokeGrantAsync(grant.Id, new(Sample.Bob, null), CancellationToken.None));
             var during = Task.Run(() => host.ConsumeAsync(grant, $"ex_{n}_during"));
             Assert.Equal(grant.Id, Assert.Single((await revoked).Value!.GrantIds));
             Assert.Equal(new Refusal.GrantNotActive(GrantStatus.Revoked), (await host.ConsumeAsync(grant, $"ex_{n}_after")).Refusal);
@@ -168,10 +168,10 @@ public sealed class RaceTests
                 await host.AskAsync(ask);
                 await AtOnce<object?>(
                     async () => await host.VoteAsync(ask.RequestId, Sample.Bob, VoteDecision.Approve),
-                    async () => await host.Revocation.RevokePrincipalAsync(ask.Principal, Sample.Bob, null, CancellationToken.None));
+                    async () => await host.Revocation.RevokePrincipalAsync(ask.Principal, new(Sample.Bob, null), CancellationToken.None));
                 await host.SettleAsync();
                 // Time stands still, so every approval so far was no later than the revocation.
-                if ((await host.Revocation.RevokePrincipalAsync(ask.Principal, Sample.Bob, null, CancellationToken.None)).GrantIds.Length > 0)
+                if ((await host.Revocation.RevokePrincipalAsync(ask.Principal, new(Sample.Bob, null), CancellationToken.None)).GrantIds.Length > 0)
                     Assert.Equal(RequestStatus.Approved, (await host.Request(ask.RequestId).Get()).Value!.Status);
                 Assert.Empty((await host.Principal(ask.CallerKey).GetView()).Grants);
             },

@@ -95,7 +95,7 @@ public sealed class ScenarioTests
         Assert.Empty((await host.Principal(Sample.Alice.Value).GetView()).Grants);
         Assert.IsType<Refusal.NotFound>((await host.ConsumeAsync(grant with { Actors = [] }, "ex_1")).Refusal);
         // Taking everything away from the person takes it from whoever acts for them, too.
-        Assert.Equal(grant.Id, Assert.Single((await host.Revocation.RevokePrincipalAsync(Sample.Alice, Sample.Bob, null, CancellationToken.None)).GrantIds));
+        Assert.Equal(grant.Id, Assert.Single((await host.Revocation.RevokePrincipalAsync(Sample.Alice, new(Sample.Bob, null), CancellationToken.None)).GrantIds));
         Assert.IsType<Refusal.GrantNotActive>((await host.ConsumeAsync(grant, "ex_2")).Refusal);
     }
 

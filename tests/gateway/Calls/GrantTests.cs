@@ -1,5 +1,5 @@
 using System.Net;
-using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.Holds;
 using JitGrains.GatewayTests.Support;
 using JitGrains.Grants;
@@ -233,5 +233,9 @@ public sealed class GrantTests
     private sealed class NoLease : IGatewayLease
     {
         public bool IsLive => false;
+
+        public bool MayAllow => true;
+
+        public string Incarnation => "gw_none";
     }
 }

@@ -87,6 +87,35 @@ public sealed class WebSocketTests
         Assert.Equal("approval-required", refused.Problem);
     }
 
+    [Fact]
+    public async Task Terminating_cuts_a_socket_whose_action_drains()
+    {
+        await using var upstream = await Echo();
+        await using var gateway = await ProxyPolicy.Start(upstream.Address);
+        var (alice, bob) = (await gateway.Token("alice"), await gateway.Token("bob"));
+        var grant = await ProxyPolicy.OpenWindow(gateway, alice, bob, "drained");
+        using var socket = await Open(gateway, alice, "drained", 1);
+        await RoundTrip(socket);
+
+        Assert.Equal(HttpStatusCode.OK, (await gateway.Approver("DELETE", $"grants/{grant}?terminate=true", bob)).Status);
+
+        await IsCut(socket);
+    }
+
+    [Fact]
+    public async Task A_block_cuts_the_sockets_of_the_principal_that_no_grant_was_needed_for()
+    {
+        await using var upstream = await Echo();
+        await using var gateway = await ProxyPolicy.Start(upstream.Address);
+        var (alice, bob) = (await gateway.Token("alice"), await gateway.Token("bob"));
+        using var socket = await Open(gateway, alice, "open", 1);
+        await RoundTrip(socket);
+
+        Assert.Equal(HttpStatusCode.OK, (await gateway.Approver("PUT", "blocks/dev:user:alice", bob)).Status);
+
+        await IsCut(socket);
+    }
+
     [Theory]
     [InlineData("window", 11, true)]
     [InlineData("window", 9, false)]

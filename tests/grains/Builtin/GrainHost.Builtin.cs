@@ -83,7 +83,11 @@ public sealed partial class GrainHost
         collection.AddSingleton<DecisionHub>();
         collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<DecisionHub>());
         collection.AddSingleton<IOutboxHandler, OutboxDispatcher>();
-        collection.AddSingleton<IInvalidationService, InProcessInvalidation>();
+        collection.AddLogging();
+        collection.AddSingleton(LeaseTime.Machine);
+        collection.AddSingleton<MailBell>();
+        collection.AddSingleton<CondemnedGateways>();
+        collection.AddSingleton<IInvalidationService, InvalidationService>();
         collection.AddSingleton<IRevocationService, RevocationService>();
         collection.AddGrainEngine(options =>
         {

@@ -102,7 +102,10 @@ public sealed partial class GrainHost
         collection.AddSingleton<IClusterBus>(s => s.GetRequiredService<OrleansBus>());
         collection.AddSingleton(seen);
         collection.AddSingleton<DecisionHub>();
-        collection.AddSingleton<IInvalidationService, InProcessInvalidation>();
+        collection.AddSingleton(LeaseTime.Machine);
+        collection.AddSingleton<MailBell>();
+        collection.AddSingleton<CondemnedGateways>();
+        collection.AddSingleton<IInvalidationService, InvalidationService>();
         collection.AddSingleton<IRevocationService, RevocationService>();
         var host = new GrainHost(cluster, collection.BuildServiceProvider(validateScopes: true), notifications, time, database);
         await host.services.GetRequiredService<OrleansBus>().StartAsync(CancellationToken.None);

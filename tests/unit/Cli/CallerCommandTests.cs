@@ -117,6 +117,58 @@ public sealed class CallerCommandTests
             jit.OutLines);
     }
 
+    [Theory]
+    [InlineData("--api", "orders", """{"api":"orders","terminate":true}""")]
+    [InlineData("--action", "orders.delete", """{"action":"orders.delete","terminate":true}""")]
+    [InlineData("--issuer", "dev", """{"issuer":"dev","terminate":true}""")]
+    [InlineData("--approver", "dev:user:bob", """{"approver":"dev:user:bob","terminate":true}""")]
+    public async Task Revoke_names_what_the_grants_have_in_common(string option, string value, string body)
+    {
+        await using var server = (await WireServer.StartAsync()).On(
+            "POST /api/v1/revocations", 200, $$"""{"grant_ids":["{{Samples.GrantId}}"],"gateways_acknowledged":1,"gateways_condemned":0,"milliseconds":3}""");
+        using var jit = new JitRun().Against(server);
+        Assert.Equal(ExitCodes.Ok, await jit.Run("revoke", option, value, "--terminate"));
+        Assert.Equal(body, Assert.Single(server.Requests).Body);
+    }
+
+    [Theory]
+    [InlineData("revoke")]
+    [InlineData("revoke", "--api", "a", "--action", "b")]
+    [InlineData("block")]
+    public async Task Exactly_one_thing_is_revoked(params string[] line)
+    {
+        using var jit = new JitRun();
+        Assert.Equal(ExitCodes.Usage, await jit.Run(line));
+    }
+
+    [Fact]
+    public async Task Block_and_unblock_say_what_the_gateways_did()
+    {
+        const string Answer = """{"grant_ids":[],"gateways_acknowledged":2,"gateways_condemned":0,"milliseconds":4}""";
+        await using var server = (await WireServer.StartAsync())
+            .On("PUT /api/v1/blocks/dev%3Auser%3Aalice", 200, Answer)
+            .On("DELETE /api/v1/blocks/dev%3Auser%3Aalice", 200, Answer);
+        using var jit = new JitRun().Against(server);
+        Assert.Equal(ExitCodes.Ok, await jit.Run("block", "dev:user:alice", "--reason", "lost laptop"));
+        Assert.Contains("dev:user:alice is blocked", jit.Out, StringComparison.Ordinal);
+        Assert.Contains("gateways acknowledged  2", jit.Out, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Ok, await jit.Run("unblock", "dev:user:alice"));
+        Assert.Contains("not blocked any more", jit.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Gateways_and_blocks_are_tables()
+    {
+        await using var server = (await WireServer.StartAsync())
+            .On("GET /api/v1/gateways", 200, """{"items":[{"incarnation":"gw_1","process":"gw_0","name":"host:8080","phase":"open","renewals":7,"mail":0,"renewed_at":"2030-01-01T00:00:00Z"}]}""")
+            .On("GET /api/v1/blocks", 200, """{"items":[]}""");
+        using var jit = new JitRun().Against(server);
+        Assert.Equal(ExitCodes.Ok, await jit.Run("gateways"));
+        Assert.Contains("gw_1", jit.Out, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Ok, await jit.Run("blocks"));
+        Assert.Contains("Nobody is blocked", jit.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Revoking_nothing_does_not_look_like_a_revocation()
     {

@@ -101,7 +101,7 @@ internal sealed class SiloHost : IAsyncDisposable
             },
             ring,
             o => o.UseMemory = true);
-        builder.Services.AddSingleton<IInvalidationTarget>(gateway);
+        builder.Services.AddSingleton<IInvalidationService>(gateway);
         var web = builder.Build();
         web.UseSilo();
         await web.StartAsync();
@@ -183,15 +183,15 @@ internal sealed class SiloHost : IAsyncDisposable
         public string? Field => Json?["field"]?.GetValue<string>();
     }
 
-    internal sealed class GatewayStandIn : IInvalidationTarget
+    internal sealed class GatewayStandIn : IInvalidationService
     {
         public ConcurrentQueue<(string CallerKey, string[] Grants)> Told { get; } = new();
 
-        public ValueTask ApplyAsync(Invalidation what, CancellationToken cancellationToken)
+        public Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken)
         {
             if (what is Invalidation.Grants grants)
                 Told.Enqueue((grants.CallerKey, [.. grants.GrantIds]));
-            return ValueTask.CompletedTask;
+            return Task.FromResult(new InvalidationResult(1, 0));
         }
     }
 }

@@ -1,0 +1,301 @@
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Grants;
+using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Gateways;
+using JitGrains.Identity;
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Revocation;
+
+namespace JitGrains.Gateway.Leases;
+
+/// <summary>
+/// Registers this gateway, renews its lease and reads its mail. A lease that is lost is never taken up again: the process
+/// registers as a fresh incarnation, with nothing remembered. docs/revocation.md says why each step is where it is.
+/// Thread-safe.
+/// </summary>
+internal sealed partial class LeaseKeeper(
+    IGrainFactory grains,
+    IReadModel readModel,
+    IClusterBus bus,
+    IStoreEpoch epoch,
+    GatewayLease lease,
+    LeaseMail mail,
+    FormerIncarnations former,
+    ExecutionRegistry registry,
+    GrantViews views,
+    GatewayJournal journal,
+    Incarnation process,
+    IIdGenerator ids,
+    GatewayOptions options,
+    LeaseClock clock,
+    LeaseTime time,
+    GatewayMetrics metrics,
+    ILogger<LeaseKeeper> logger) : IHostedService, IDisposable
+{
+    private static readonly TimeSpan RegisterAgain = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long a start tries to register, and a stop to close.</summary>
+    private static readonly TimeSpan KeepTrying = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource stop = new();
+    private readonly SemaphoreSlim mailWaits = new(0, 1);
+    private readonly SemaphoreSlim woken = new(0, 1);
+    private readonly string name = $"{Environment.MachineName}:{options.Port}";
+
+    // The incarnation whose mail is read: registered, though its lease may not count yet.
+    private volatile string? open;
+    private volatile bool givenUp;
+    private long renewals;
+    private bool announced;
+    private IDisposable? news;
+    private Task keeping = Task.CompletedTask;
+    private Task reading = Task.CompletedTask;
+
+    private IGatewayDirectoryGrain Directory => grains.GetGrain<IGatewayDirectoryGrain>(IGatewayDirectoryGrain.Key);
+
+    /// <summary>Registers; nothing is served before that.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Listening comes first: whatever is told from the registration on is heard.
+        news = bus.Subscribe(BusTopics.Mail, m =>
+        {
+            if (m.Key == open)
+                Signal(mailWaits);
+        });
+        bus.Resumed += OnMailMayWait;
+        epoch.Changed += OnEpochChanged;
+        metrics.Gauge("jitgrains.gateway.lease.left", "ms", "How long the lease holds yet; 0 without one.", () => (long)lease.Left.TotalMilliseconds);
+        reading = ReadMail();
+        var began = time.Provider.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                if (await Register(cancellationToken))
+                    break;
+            }
+            catch (Exception e) when (time.Provider.GetElapsedTime(began) < KeepTrying && !cancellationToken.IsCancellationRequested)
+            {
+                LogNotRegistered(logger, e);
+            }
+
+            Lose();
+            await Task.Delay(RegisterAgain, time.Provider, cancellationToken);
+        }
+
+        keeping = Keep();
+    }
+
+    /// <summary>Gives the lease up and says so, so that nobody waits for it.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await stop.CancelAsync();
+        await Task.WhenAll(keeping, reading);
+        Lose();
+        try
+        {
+            await former.Tidy(LeaseEnds.Stopped).WaitAsync(KeepTrying, time.Provider, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            LogNotClosed(logger, e);
+        }
+    }
+
+    public void Dispose()
+    {
+        news?.Dispose();
+        bus.Resumed -= OnMailMayWait;
+        epoch.Changed -= OnEpochChanged;
+        stop.Dispose();
+        mailWaits.Dispose();
+        woken.Dispose();
+    }
+
+    private async Task Keep()
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                if (open is { } incarnation && !givenUp && lease.Left > TimeSpan.Zero)
+                {
+                    await Pause(lease.Left < options.LeaseRenewal ? lease.Left : options.LeaseRenewal);
+                    if (!givenUp && !stop.IsCancellationRequested && await Renew(incarnation))
+                        await former.Tidy(LeaseEnds.Succeeded);
+                    continue;
+                }
+
+                Lose();
+                if (await Register(stop.Token))
+                    await former.Tidy(LeaseEnds.Succeeded);
+                else
+                    await Pause(RegisterAgain);
+            }
+            catch (Exception e) when (!stop.IsCancellationRequested)
+            {
+                LogFailed(logger, e);
+                await Pause(RegisterAgain);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Registers as a fresh incarnation; false where that came to nothing.</summary>
+    private async Task<bool> Register(CancellationToken cancellation)
+    {
+        var incarnation = ids.NewIncarnationId();
+        var entered = await Directory.Add(new GatewayEntry(incarnation, process.Id, name)).WaitAsync(options.Lease, time.Provider, cancellation);
+        if (entered.Refusal is not null)
+            return false;
+        // From the list on, whoever changes something tells this incarnation, or finds it not open yet and needs not.
+        var epochThen = epoch.Current;
+        givenUp = false;
+        open = incarnation;
+        var sentAt = clock.Now;
+        var terms = new OpenLease(process.Id, name, options.Lease, options.AllowMaxStale, announced ? null : journal.Announcement);
+        var opened = await grains.GetGrain<IGatewayGrain>(incarnation).Open(terms).WaitAsync(options.Lease, time.Provider, cancellation);
+        renewals = 0;
+        if (opened.Refusal is not null)
+            return false;
+        announced = true;
+        Signal(mailWaits);
+        // What was read before the lease was opened, nobody had to tell about: all of it goes before the lease counts.
+        if (!await mail.Apply([new Invalidation.Everything()], options.Lease, cancellation))
+            return false;
+        if (clock.Since(sentAt) > options.Lease / 2)
+        {
+            // That took its time: the lease has to be live when it begins to count.
+            sentAt = clock.Now;
+            if (!await TryRenew(incarnation, cancellation))
+                return false;
+        }
+
+        if (givenUp || epoch.Current != epochThen || !lease.Begin(incarnation, sentAt))
+            return false;
+        metrics.LeaseBegan();
+        LogRegistered(logger, incarnation);
+        await Recheck(cancellation);
+        return true;
+    }
+
+    /// <summary>What was revoked while nobody could tell this gateway ends here. That it ends a little later changes nothing about what starts.</summary>
+    private async Task Recheck(CancellationToken cancellation)
+    {
+        try
+        {
+            await registry.Recheck(readModel, cancellation);
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            LogNotRechecked(logger, e);
+        }
+    }
+
+    private async Task<bool> Renew(string incarnation)
+    {
+        var sentAt = clock.Now;
+        if (lease.Left <= TimeSpan.Zero)
+            return false;
+        try
+        {
+            if (await TryRenew(incarnation, stop.Token) && lease.Renew(sentAt))
+                return true;
+            givenUp = true;
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
+        {
+            // The lease goes on for as long as it holds.
+            LogNotRenewed(logger, e, lease.Left.TotalSeconds);
+            await Pause(RegisterAgain);
+        }
+
+        return false;
+    }
+
+    private async Task<bool> TryRenew(string incarnation, CancellationToken cancellation)
+    {
+        var reply = await grains.GetGrain<IGatewayGrain>(incarnation).Renew(new RenewLease(renewals, [])).WaitAsync(options.Lease / 2, time.Provider, cancellation);
+        if (reply.Value is not { } renewed)
+            return false;
+        renewals = renewed.Renewals;
+        if (!renewed.Mail.IsEmpty)
+            Signal(mailWaits);
+        return true;
+    }
+
+    /// <summary>Nothing is answered from memory any more, and what has not started does not.</summary>
+    private void Lose()
+    {
+        lease.End();
+        views.DropAll();
+        var drained = registry.KillUnstarted();
+        if (open is not { } incarnation)
+            return;
+        open = null;
+        LogLost(logger, incarnation);
+        former.Add(incarnation, drained);
+    }
+
+    private async Task ReadMail()
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await mailWaits.WaitAsync(stop.Token);
+                if (open is { } incarnation && !await mail.Read(incarnation, stop.Token) && open == incarnation)
+                    GiveUp();
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                // The next renewal says whether there is mail.
+                LogMailNotRead(logger, e);
+            }
+        }
+    }
+
+    private void GiveUp()
+    {
+        givenUp = true;
+        lease.End();
+        Signal(woken);
+    }
+
+    private void OnMailMayWait(object? sender, EventArgs e) => Signal(mailWaits);
+
+    private void OnEpochChanged(object? sender, EventArgs e)
+    {
+        GiveUp();
+        views.DropAll();
+    }
+
+    private async Task Pause(TimeSpan atMost)
+    {
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
+        await Task.WhenAny(woken.WaitAsync(cut.Token), Task.Delay(atMost, time.Provider, cut.Token));
+        await cut.CancelAsync();
+    }
+
+    private static void Signal(SemaphoreSlim semaphore)
+    {
+        try
+        {
+            if (semaphore.CurrentCount == 0)
+                semaphore.Release();
+        }
+        catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
+        {
+            // Somebody else did in between, or nobody waits any more.
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using System.Collections.Concurrent;
+using JitGrains.Gateways;
+
+namespace JitGrains.Silo.Revocation;
+
+/// <summary>
+/// Since when this process knows of incarnations that they are condemned: no renewal that came later succeeded, so their
+/// last lease is over when its length has passed since. Thread-safe.
+/// </summary>
+internal sealed class CondemnedGateways(LeaseTime time)
+{
+    private readonly ConcurrentDictionary<string, long> since = new(StringComparer.Ordinal);
+
+    /// <summary>Notes that it is condemned: call it after the answer that said so has come. The first time counts.</summary>
+    public void Note(string incarnation) => since.TryAdd(incarnation, time.Provider.GetTimestamp());
+
+    /// <summary>How long nothing can be taken for over yet; zero or less once it can.</summary>
+    /// <param name="incarnation">The incarnation, noted before.</param>
+    /// <param name="lease">Its lease.</param>
+    /// <param name="withAllowRules">Whether calls under allow rules must be over too.</param>
+    public TimeSpan Left(string incarnation, LeaseView lease, bool withAllowRules)
+    {
+        // One that was condemned before it was opened never held anything.
+        var length = withAllowRules ? lease.Lease + lease.AllowMaxStale : lease.Lease;
+        return length * LeaseTime.Margin - time.Provider.GetElapsedTime(since.GetOrAdd(incarnation, _ => time.Provider.GetTimestamp()));
+    }
+
+    /// <summary>Waits until its last lease is over; whether there was anything to wait for.</summary>
+    public async Task<bool> WaitOutAsync(string incarnation, LeaseView lease, bool withAllowRules)
+    {
+        var waited = false;
+        // Timers may fire early by a tick.
+        while (Left(incarnation, lease, withAllowRules) is var left && left > TimeSpan.Zero)
+        {
+            waited = true;
+            await Task.Delay(left, time.Provider);
+        }
+
+        return waited;
+    }
+
+    /// <summary>Forgets those that are not in the directory any more.</summary>
+    public void Keep(IReadOnlySet<string> incarnations)
+    {
+        foreach (var gone in since.Keys.Where(i => !incarnations.Contains(i)))
+            since.TryRemove(gone, out _);
+    }
+}

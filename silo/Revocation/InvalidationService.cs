@@ -1,0 +1,190 @@
+using JitGrains.Gateways;
+using JitGrains.Identity;
+using JitGrains.Runtime.Engine;
+using Microsoft.Extensions.Logging;
+
+namespace JitGrains.Silo.Revocation;
+
+/// <summary>
+/// Leaves mail for every incarnation in the directory, wakes them, and waits for each to acknowledge; whoever does not is
+/// condemned and waited out. What is to be told one gateway while a post to it is being written travels with the next.
+/// Thread-safe.
+/// </summary>
+internal sealed partial class InvalidationService(
+    IGrainFactory grains, MailBell bell, CondemnedGateways condemned, IIdGenerator ids, LeaseTime time, ILogger<InvalidationService> logger) : IInvalidationService
+{
+    /// <summary>How long a gateway has. Its own limit is shorter, so that it can give up its lease instead of being condemned.</summary>
+    public static readonly TimeSpan AcknowledgeWithin = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How often its grain is asked meanwhile, in case the bus lost something.</summary>
+    private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>For how long a store that fails is tried again.</summary>
+    private static readonly TimeSpan KeepTrying = TimeSpan.FromSeconds(30);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, Letters> letters = new(StringComparer.Ordinal);
+
+    private enum Reached
+    {
+        /// <summary>It has applied it.</summary>
+        Acknowledged,
+
+        /// <summary>It did not answer, and its lease is over.</summary>
+        WaitedOut,
+
+        /// <summary>Nothing could start there, and nothing was to be waited for.</summary>
+        Over,
+    }
+
+    /// <inheritdoc/>
+    public async Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken)
+    {
+        // Read after what is invalidated was committed: whoever enters later reads what is new.
+        var list = await Try(() => grains.GetGrain<IGatewayDirectoryGrain>(IGatewayDirectoryGrain.Key).List());
+        var reached = await Task.WhenAll(list.Entries.Select(e => Reach(e.Incarnation, what))).WaitAsync(cancellationToken);
+        return new InvalidationResult(reached.Count(r => r == Reached.Acknowledged), reached.Count(r => r == Reached.WaitedOut));
+    }
+
+    private Task<Reached> Reach(string incarnation, Invalidation what)
+    {
+        var letter = new Letter(what);
+        bool first;
+        lock (gate)
+        {
+            first = !letters.TryGetValue(incarnation, out var waiting);
+            (waiting ??= letters[incarnation] = new Letters()).Queue.Add(letter);
+        }
+
+        if (first)
+            _ = Send(incarnation);
+        return letter.Reached.Task;
+    }
+
+    /// <summary>Posts what waits for one incarnation, one post after the other, until nothing does.</summary>
+    private async Task Send(string incarnation)
+    {
+        while (true)
+        {
+            List<Letter> batch;
+            lock (gate)
+            {
+                var waiting = letters[incarnation];
+                batch = waiting.Queue;
+                if (batch.Count == 0)
+                {
+                    letters.Remove(incarnation);
+                    return;
+                }
+
+                waiting.Queue = [];
+            }
+
+            var mail = new GatewayMail(ids.NewSuffix(), [.. batch.Select(l => l.What)]);
+            var rings = bell.Expect(mail.Id);
+            try
+            {
+                var posted = await Try(() => grains.GetGrain<IGatewayGrain>(incarnation).Post(mail));
+                _ = Finish(incarnation, mail, rings, posted, batch);
+            }
+            catch (Exception e)
+            {
+                bell.Forget(mail.Id);
+                batch.ForEach(l => l.Reached.TrySetException(e));
+            }
+        }
+    }
+
+    private async Task Finish(string incarnation, GatewayMail mail, Task rings, Reply<LeaseView> posted, List<Letter> batch)
+    {
+        try
+        {
+            var end = posted.Refusal is null ? await WhenAcknowledged(incarnation, mail.Id, rings) : await grains.GetGrain<IGatewayGrain>(incarnation).Get();
+            if (end is null)
+            {
+                batch.ForEach(l => l.Reached.TrySetResult(Reached.Acknowledged));
+                return;
+            }
+
+            if (end.Phase == LeasePhase.Condemned)
+                condemned.Note(incarnation);
+            await Task.WhenAll(batch.Select(async l => l.Reached.TrySetResult(await Settle(incarnation, end, l.What))));
+        }
+        catch (Exception e)
+        {
+            batch.ForEach(l => l.Reached.TrySetException(e));
+        }
+        finally
+        {
+            bell.Forget(mail.Id);
+        }
+    }
+
+    private async Task<Reached> Settle(string incarnation, LeaseView end, Invalidation what) =>
+        end.Phase == LeasePhase.Condemned && await condemned.WaitOutAsync(incarnation, end, what is Invalidation.Restrictions { ConcernsAllowRules: true })
+            ? Reached.WaitedOut
+            : Reached.Over;
+
+    /// <summary>Null once it has acknowledged; otherwise its lease, which is over or condemned.</summary>
+    private async Task<LeaseView?> WhenAcknowledged(string incarnation, string mail, Task rings)
+    {
+        var gateway = grains.GetGrain<IGatewayGrain>(incarnation);
+        var began = time.Provider.GetTimestamp();
+        do
+        {
+            bell.Wake(incarnation);
+            try
+            {
+                await rings.WaitAsync(AskAgain, time.Provider);
+                return null;
+            }
+            catch (TimeoutException)
+            {
+                // The grain may know more: the bus may have lost either message.
+            }
+
+            if (await Try(gateway.Get) is { Phase: not LeasePhase.Open } ended)
+                return ended;
+        }
+        while (time.Provider.GetElapsedTime(began) < AcknowledgeWithin);
+
+        var view = await Condemn(gateway, mail);
+        if (view.Phase == LeasePhase.Open)
+            return null;
+        if (view.Phase == LeasePhase.Condemned)
+            LogCondemned(logger, incarnation, AcknowledgeWithin.TotalMilliseconds);
+        return view;
+    }
+
+    private async Task<LeaseView> Condemn(IGatewayGrain gateway, string mail) =>
+        (await Try(() => gateway.Condemn(new CondemnGateway(LeaseEnds.Unacknowledged, UnlessAcknowledged: mail)))).Value!;
+
+    /// <summary>Goes on while the store fails, for a while: what is revoked already should be told everybody.</summary>
+    private async Task<T> Try<T>(Func<Task<T>> call)
+    {
+        var began = time.Provider.GetTimestamp();
+        for (var wait = TimeSpan.FromMilliseconds(50); ; wait = wait < TimeSpan.FromSeconds(1) ? wait * 2 : wait)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (Exception e) when (time.Provider.GetElapsedTime(began) < KeepTrying)
+            {
+                LogTryingAgain(logger, e);
+                await Task.Delay(wait, time.Provider);
+            }
+        }
+    }
+
+    /// <summary>What waits for one incarnation while a post to it is being written.</summary>
+    private sealed class Letters
+    {
+        public List<Letter> Queue { get; set; } = [];
+    }
+
+    private sealed record Letter(Invalidation What)
+    {
+        public TaskCompletionSource<Reached> Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,227 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using JitGrains.Audit;
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Grants;
+using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Leases;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Gateways;
+using JitGrains.Grants;
+using JitGrains.Identity;
+using JitGrains.Outbox;
+using JitGrains.Principals;
+using JitGrains.Restrictions;
+using JitGrains.Runtime.Engine;
+using JitGrains.Secrets;
+using JitGrains.Silo.Revocation;
+using JitGrains.TestSupport;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace JitGrains.GatewayTests.Leases;
+
+/// <summary>One store, one silo's revocation service, and as many gateways' leases, views and executions as wanted.</summary>
+internal sealed class LeaseCluster : IAsyncDisposable
+{
+    private readonly GrantSigner signer = new(ECDsa.Create(ECCurve.NamedCurves.nistP256));
+    private readonly ServiceProvider services;
+    private readonly List<LeaseNode> nodes = [];
+    private int grants;
+
+    /// <param name="silosLeaseTime">The time by which the silo watches and waits out leases; the machine's where none is given.</param>
+    /// <param name="shared">Whether other processes may write the store.</param>
+    public LeaseCluster(TimeProvider? silosLeaseTime = null, bool shared = true)
+    {
+        var collection = new ServiceCollection();
+        collection.AddLogging();
+        collection.AddMetrics();
+        collection.AddSingleton<TimeProvider>(Time);
+        collection.AddSingleton<IIdGenerator, RandomIdGenerator>();
+        collection.AddSingleton(new AuditSealer(new SecretKey(new byte[32])));
+        collection.AddSingleton<IOutboxHandler, NoDelivery>();
+        collection.AddSingleton(new LeaseTime(silosLeaseTime ?? TimeProvider.System));
+        collection.AddSingleton<MailBell>();
+        collection.AddSingleton<CondemnedGateways>();
+        collection.AddSingleton<IInvalidationService, InvalidationService>();
+        collection.AddSingleton<IRevocationService, RevocationService>();
+        collection.AddSingleton<GatewayReaper>();
+        collection.AddSingleton<GatewayMetrics>();
+        collection.AddGrainEngine(options =>
+        {
+            options.UseMemory = true;
+            options.RoundTripCalls = true;
+            options.AddGrain<PrincipalGrain>().AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>();
+        });
+        if (shared)
+            collection.AddSingleton<IStoreEpoch>(Epoch);
+        services = collection.BuildServiceProvider();
+    }
+
+    public HandEpoch Epoch { get; } = new();
+
+    public ManualTime Time { get; } = new(Sample.Start);
+
+    public IGrainFactory Grains => services.GetRequiredService<IGrainFactory>();
+
+    public IReadModel ReadModel => services.GetRequiredService<IReadModel>();
+
+    public IRevocationService Revocation => services.GetRequiredService<IRevocationService>();
+
+    public IInvalidationService Invalidation => services.GetRequiredService<IInvalidationService>();
+
+    public GatewayReaper Reaper => services.GetRequiredService<GatewayReaper>();
+
+    public IGatewayDirectoryGrain Directory => Grains.GetGrain<IGatewayDirectoryGrain>(IGatewayDirectoryGrain.Key);
+
+    public IGatewayGrain Gateway(string incarnation) => Grains.GetGrain<IGatewayGrain>(incarnation);
+
+    /// <summary>A gateway that keeps its lease by the machine's time, or by these clocks.</summary>
+    public async Task<LeaseNode> Join(LeaseClock? clock = null, IInvalidationTarget? further = null, GatewayOptions? options = null)
+    {
+        var node = new LeaseNode(services, signer.Verifier, clock ?? new MachineLeaseClock(), further, options ?? new GatewayOptions());
+        lock (nodes)
+            nodes.Add(node);
+        await node.Start();
+        return node;
+    }
+
+    /// <summary>An incarnation that holds a lease and reads nothing.</summary>
+    public async Task<string> JoinSilently(string process = "gw_silent")
+    {
+        var incarnation = services.GetRequiredService<IIdGenerator>().NewIncarnationId();
+        await Directory.Add(new GatewayEntry(incarnation, process, "silent"));
+        Assert.NotNull((await Gateway(incarnation).Open(new OpenLease(process, "silent", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), null))).Value);
+        return incarnation;
+    }
+
+    /// <summary>A many-use grant of alice's.</summary>
+    public async Task<Grant> Grant(int? uses = null)
+    {
+        var grant = signer.Sign(Sample.Grant(Interlocked.Increment(ref grants), uses) with { Epoch = "1", Binding = BindingKind.Resource, NotBefore = Time.GetUtcNow(), ExpiresAt = Time.GetUtcNow().AddHours(1) });
+        Assert.NotNull((await Grains.GetGrain<IPrincipalGrain>(grant.CallerKey).IssueGrant(grant)).Value);
+        // As the news of it does.
+        lock (nodes)
+            nodes.ForEach(n => n.Views.Drop(grant.CallerKey));
+        return grant;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in nodes)
+            await node.DisposeAsync();
+        await services.DisposeAsync();
+    }
+
+    private sealed class NoDelivery : IOutboxHandler
+    {
+        public Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
+
+/// <summary>A shared store's epoch, ended by hand.</summary>
+internal sealed class HandEpoch : IStoreEpoch
+{
+    private int number = 1;
+
+    public event EventHandler? Changed;
+
+    public string Current => Volatile.Read(ref number).ToString();
+
+    public void Next()
+    {
+        Interlocked.Increment(ref number);
+        Changed?.Invoke(this, EventArgs.Empty);
+    }
+}
+
+/// <summary>What of a gateway matters to revocation.</summary>
+internal sealed class LeaseNode : IAsyncDisposable
+{
+    private readonly LeaseKeeper keeper;
+    private readonly GatewayJournal journal;
+    private bool stopped;
+
+    public LeaseNode(IServiceProvider shared, GrantVerifier verifier, LeaseClock clock, IInvalidationTarget? further, GatewayOptions options)
+    {
+        var grains = shared.GetRequiredService<IGrainFactory>();
+        var ids = shared.GetRequiredService<IIdGenerator>();
+        var metrics = shared.GetRequiredService<GatewayMetrics>();
+        var process = new Incarnation(ids.NewIncarnationId());
+        Lease = new GatewayLease(clock, new AlwaysHealthy(), options);
+        Views = new GrantViews(grains, verifier, options, metrics, NullLogger<GrantViews>.Instance);
+        Registry = new ExecutionRegistry(Views, Lease, LeaseTime.Machine);
+        Restrictions = new RestrictionsCopy(grains, Registry);
+        var outcomes = new OutcomeRecorder(grains, TimeProvider.System, NullLogger<OutcomeRecorder>.Instance);
+        journal = new GatewayJournal(
+            process, shared.GetRequiredService<IAuditStore>(), shared.GetRequiredService<AuditSealer>(), options, metrics, TimeProvider.System, NullLogger<GatewayJournal>.Instance);
+        IInvalidationTarget[] targets = further is null ? [Registry, Restrictions] : [Registry, Restrictions, further];
+        var bus = shared.GetRequiredService<IClusterBus>();
+        keeper = new LeaseKeeper(
+            grains,
+            shared.GetRequiredService<IReadModel>(),
+            bus,
+            shared.GetRequiredService<IStoreEpoch>(),
+            Lease,
+            new LeaseMail(grains, bus, targets, options, LeaseTime.Machine, NullLogger<LeaseMail>.Instance),
+            new FormerIncarnations(grains, Registry, outcomes),
+            Registry,
+            Views,
+            journal,
+            process,
+            ids,
+            options,
+            clock,
+            LeaseTime.Machine,
+            metrics,
+            NullLogger<LeaseKeeper>.Instance);
+    }
+
+    public GatewayLease Lease { get; }
+
+    public GrantViews Views { get; }
+
+    public ExecutionRegistry Registry { get; }
+
+    public RestrictionsCopy Restrictions { get; }
+
+    public Task Start() => keeper.StartAsync(CancellationToken.None);
+
+    /// <summary>Starts an execution as the request path does; when its first byte went out, or null where it did not.</summary>
+    public async Task<long?> Run(Grant wanted, Func<Task>? beforeTheGate = null)
+    {
+        if (!Lease.IsLive)
+            return null;
+        var caller = ExecutionTests.Alice;
+        var snapshot = await Views.Get(caller.Key);
+        if (snapshot.View.Grants.Select(g => g.Grant).FirstOrDefault(g => g.Id == wanted.Id) is not { } grant)
+            return null;
+        using var execution = Registry.Register(caller, grant, drain: false);
+        if (!snapshot.IsCurrent)
+            return null;
+        if (beforeTheGate is not null)
+            await beforeTheGate();
+        if (!execution.TryStart() || Restrictions.Current.IsBlocked(caller) || Restrictions.Current.IsRevoked(grant) || !Lease.IsLive)
+            return null;
+        var at = Stopwatch.GetTimestamp();
+        execution.Started();
+        return at;
+    }
+
+    public async Task Stop()
+    {
+        if (stopped)
+            return;
+        stopped = true;
+        await keeper.StopAsync(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Stop();
+        keeper.Dispose();
+        journal.Dispose();
+    }
+}
