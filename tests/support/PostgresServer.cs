@@ -19,7 +19,7 @@ public sealed class PostgresServer : IAsyncDisposable
         folder=$1; shift
         "$@" </dev/null >>"$folder/log" 2>&1 & server=$!
         if read -r signal; then kill -"$signal" $server; wait $server
-        else kill -CONT $server $(cat /proc/$server/task/$server/children); kill -INT $server; wait $server; rm -rf "$folder"; fi
+        else kill -CONT $server $(cat /proc/$server/task/$server/children) 2>/dev/null; kill -INT $server; wait $server; rm -rf "$folder"; fi
         """;
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);

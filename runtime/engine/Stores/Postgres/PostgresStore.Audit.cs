@@ -113,9 +113,13 @@ internal sealed partial class PostgresStore : IAuditStore
                 {
                     await using var batch = new NpgsqlBatch(connection);
                     AddBegin(batch);
-                    new PostgresRows(batch).Append(entries);
+                    var all = new PostgresWrite(known);
+                    all.Append(entries);
+                    batch.BatchCommands.Add(all.Build());
                     batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-                    return await batch.ExecuteNonQueryAsync(cancellationToken);
+                    await batch.ExecuteNonQueryAsync(cancellationToken);
+                    all.Committed();
+                    return entries.Count;
                 },
                 again: false,
                 cancellationToken);
@@ -132,13 +136,13 @@ internal sealed partial class PostgresStore : IAuditStore
             cancellationToken,
             entries.Select(e => e.Source).ToArray(),
             entries.Select(e => e.Sequence).ToArray());
-        var known = stored.ToDictionary(e => (e.Source, e.Sequence));
+        var places = stored.ToDictionary(e => (e.Source, e.Sequence));
         var missing = new List<AuditEntry>();
         foreach (var entry in entries)
         {
-            if (!known.TryGetValue((entry.Source, entry.Sequence), out var other))
+            if (!places.TryGetValue((entry.Source, entry.Sequence), out var other))
             {
-                known.Add((entry.Source, entry.Sequence), entry);
+                places.Add((entry.Source, entry.Sequence), entry);
                 missing.Add(entry);
             }
             else if (other.Hash != entry.Hash || other.Body != entry.Body)

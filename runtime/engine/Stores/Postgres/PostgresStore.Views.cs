@@ -18,7 +18,7 @@ internal sealed partial class PostgresStore : IReadModel
     public Task<PageReply<ApprovalRequestView>> ListRequestsAsync(
         RequestFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
         new PostgresPage('r', "SELECT doc FROM requests", "raised_at", "id")
-            .And("status =", filter.Status is { } status ? PostgresRows.Word(status) : null)
+            .And("status =", filter.Status is { } status ? PostgresWrite.Word(status) : null)
             .And("action =", filter.Action)
             .And("principal =", filter.Principal?.Value)
             .And("caller_key =", filter.CallerKey)
@@ -46,7 +46,7 @@ internal sealed partial class PostgresStore : IReadModel
     public Task<PageReply<GrantView>> ListGrantsAsync(
         GrantFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
         new PostgresPage('g', "SELECT doc FROM grants", "not_before", "id")
-            .And("status =", filter.Status is { } status ? PostgresRows.Word(status) : null)
+            .And("status =", filter.Status is { } status ? PostgresWrite.Word(status) : null)
             .And("action =", filter.Action)
             .And("principal =", filter.Principal?.Value)
             .And("caller_key =", filter.CallerKey)

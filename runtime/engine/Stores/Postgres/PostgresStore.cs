@@ -14,9 +14,13 @@ internal sealed partial class PostgresStore : IGrainStore, IStoreHealth
     private readonly PostgresOpening opening;
     private readonly PostgresEpoch epoch;
     private readonly EngineTelemetry telemetry;
+    private readonly PostgresKnown known = new();
 
-    public PostgresStore(GrainEngineOptions options, TimeProvider time, PostgresConnections connections, PostgresOpening opening, PostgresEpoch epoch, EngineTelemetry telemetry) =>
+    public PostgresStore(GrainEngineOptions options, TimeProvider time, PostgresConnections connections, PostgresOpening opening, PostgresEpoch epoch, EngineTelemetry telemetry)
+    {
         (this.options, this.time, this.connections, this.opening, this.epoch, this.telemetry) = (options, time, connections, opening, epoch, telemetry);
+        epoch.Changed += (_, _) => known.Clear();
+    }
 
     public bool IsShared => true;
 

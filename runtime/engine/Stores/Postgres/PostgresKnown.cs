@@ -1,0 +1,39 @@
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>
+/// Rows that are written once and never change (callers, values behind digests), as far as this process has seen them
+/// committed: for most turns there is nothing to add. Thread-safe.
+/// </summary>
+internal sealed class PostgresKnown
+{
+    private const int Most = 100_000;
+
+    private readonly Lock gate = new();
+    private readonly HashSet<string> keys = new(StringComparer.Ordinal);
+
+    public bool Contains(string key)
+    {
+        lock (gate)
+            return keys.Contains(key);
+    }
+
+    /// <summary>These are committed.</summary>
+    public void Add(List<string> committed)
+    {
+        if (committed.Count == 0)
+            return;
+        lock (gate)
+        {
+            if (keys.Count > Most)
+                keys.Clear();
+            keys.UnionWith(committed);
+        }
+    }
+
+    /// <summary>The store may have forgotten any of it.</summary>
+    public void Clear()
+    {
+        lock (gate)
+            keys.Clear();
+    }
+}

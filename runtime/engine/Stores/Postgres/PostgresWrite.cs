@@ -1,0 +1,186 @@
+using System.Globalization;
+using System.Text;
+using JitGrains.Audit;
+using JitGrains.Grants;
+using JitGrains.Identity;
+using JitGrains.Outbox;
+using Npgsql;
+
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>
+/// Gathers all that one transaction writes into one statement: what the database does for each statement, it does once. Its
+/// parts come in the same order in every transaction, and so do the keys in each, so that no two wait for each other.
+/// </summary>
+internal sealed class PostgresWrite(PostgresKnown known)
+{
+    private const string Shown = "ON CONFLICT (id) DO UPDATE SET status = excluded.status, doc = excluded.doc";
+
+    private static readonly PostgresTable Outbox = new("outbox", "source_type source_key kind message", "seq");
+    private static readonly PostgresTable Entries = new("audit_entries", "source hash body type", "seq at");
+    private static readonly PostgresTable Mentions = new("audit_mentions", "mention source", "at seq");
+    private static readonly PostgresTable Values = new("audit_values", "digest value", "", "ON CONFLICT DO NOTHING");
+    private static readonly PostgresTable Requests = new("requests", "id status principal action resource caller_key rejoin_key doc", "raised_at", Shown);
+    private static readonly PostgresTable Grants = new("grants", "id request_id status principal action caller_key doc", "not_before expires_at", Shown);
+    private static readonly PostgresTable Executions = new("executions", "id grant_id request_id caller_key incarnation status doc", "started_at", Shown);
+    private static readonly PostgresTable Callers = new("callers", "principal caller_key", "", "ON CONFLICT DO NOTHING");
+
+    // A registration number of its own, and nobody's claim.
+    private static readonly PostgresTable Reminders = new(
+        "reminders",
+        "type key name",
+        "first_due due period",
+        """
+        ON CONFLICT (type, key, name) DO UPDATE SET
+            registration = excluded.registration, first_due = excluded.first_due, due = excluded.due, period = excluded.period, claimed_until = 0
+        """);
+
+    private static readonly PostgresTable[] Order = [Outbox, Reminders, Entries, Mentions, Values, Requests, Grants, Executions, Callers];
+
+    private readonly Dictionary<PostgresTable, SortedDictionary<string, PostgresRow>> rows = [];
+    private readonly List<(string Sql, object[] Values)> others = [];
+    private readonly List<string> learned = [];
+    private (string Sql, object[] Values) main = ("SELECT 1", []);
+
+    /// <summary>The grain's document; fails the transaction where the stored version is another.</summary>
+    public void AddState(GrainId grain, long version, string state) =>
+        main = ("SELECT write_grain({0}, {1}, {2}, {3})", [grain.Type, grain.Key, version, state]);
+
+    /// <summary>A turn's messages: rows to their tables, the others to the outbox.</summary>
+    public void Add(GrainId grain, IReadOnlyList<OutboxRecord> records)
+    {
+        Append([.. records.Select(r => r.Message).OfType<OutboxMessage.Audit>().Select(m => m.Entry)]);
+        foreach (var record in records)
+        {
+            if (record.Message.IsRow)
+                AddView(record.Message);
+            else
+                Put(Outbox, Key(record.Sequence), new([grain.Type, grain.Key, OutboxKinds.Of(record.Message), StoreJson.Print(record.Message)], [record.Sequence]));
+        }
+    }
+
+    /// <summary>A turn's reminders.</summary>
+    public void Add(GrainId grain, IReadOnlyList<ReminderChange> changes)
+    {
+        foreach (var change in changes)
+        {
+            if (change.Due is { UtcTicks: var due })
+                Put(Reminders, change.Name, new([grain.Type, grain.Key, change.Name], [due, due, change.Period.Ticks]));
+            else
+                others.Add(("DELETE FROM reminders WHERE type = {0} AND key = {1} AND name = {2}", [grain.Type, grain.Key, change.Name]));
+        }
+    }
+
+    /// <summary>Audit entries; a place that is taken fails the transaction.</summary>
+    public void Append(IReadOnlyList<AuditEntry> entries)
+    {
+        foreach (var (entry, number) in entries.Select((e, i) => (e, i)))
+        {
+            var facts = AuditFacts.Of(entry);
+            Put(Entries, Key(number), new([entry.Source, entry.Hash, entry.Body, facts.Type], [entry.Sequence, facts.At.UtcTicks]));
+            foreach (var mention in facts.Mentions)
+                Put(Mentions, $"{Key(number)} {mention}", new([mention, entry.Source], [facts.At.UtcTicks, entry.Sequence]));
+            foreach (var value in entry.Values)
+                PutOnce(Values, value.Digest, value.Digest, value.Value);
+        }
+    }
+
+    /// <summary>The statement.</summary>
+    public NpgsqlBatchCommand Build()
+    {
+        var sql = new StringBuilder();
+        var values = new List<object>();
+        var separator = "WITH ";
+        var part = 0;
+        foreach (var table in Order)
+        {
+            if (!rows.TryGetValue(table, out var its))
+                continue;
+            sql.Append(CultureInfo.InvariantCulture, $"{separator}p{part++} AS (");
+            table.Print(its.Values, sql, values);
+            sql.Append(')');
+            separator = ", ";
+        }
+
+        foreach (var other in others)
+        {
+            sql.Append(CultureInfo.InvariantCulture, $"{separator}p{part++} AS (");
+            Print(other, sql, values);
+            sql.Append(')');
+            separator = ", ";
+        }
+
+        sql.Append(' ');
+        Print(main, sql, values);
+        return PostgresConnections.Statement(sql.ToString(), [.. values]);
+    }
+
+    /// <summary>It was committed.</summary>
+    public void Committed() => known.Add(learned);
+
+    /// <summary>A status as columns hold it.</summary>
+    public static string Word<TStatus>(TStatus status)
+        where TStatus : struct, Enum =>
+        status.ToString().ToLowerInvariant();
+
+    private static string Key(long number) => number.ToString("d19", CultureInfo.InvariantCulture);
+
+    private void AddView(OutboxMessage message)
+    {
+        switch (message)
+        {
+            case OutboxMessage.ShowRequest { Request: var r }:
+                Put(Requests, r.Id, new([r.Id, Word(r.Status), r.Principal.Value, r.Action, r.Resource, r.CallerKey, r.RejoinKey, StoreJson.Print(r)], [r.RaisedAt.UtcTicks]));
+                AddCallers([r.Principal, .. r.Actors], r.CallerKey);
+                break;
+            case OutboxMessage.ShowGrant { Grant: var g }:
+                Put(Grants, g.Id, new([g.Id, g.RequestId, Word(g.Status), g.Principal.Value, g.Action, g.CallerKey, StoreJson.Print(g)], [g.NotBefore.UtcTicks, g.ExpiresAt.UtcTicks]));
+                AddCallers([g.Principal, .. g.Actors], g.CallerKey);
+                break;
+            case OutboxMessage.ShowExecution { Execution: var e }:
+                Put(
+                    Executions,
+                    e.Id,
+                    new([e.Id, e.GrantId, e.RequestId, e.CallerKey, e.Incarnation, Word(e.Outcome?.Status ?? ExecutionStatus.Started), StoreJson.Print(e)], [e.StartedAt.UtcTicks]));
+                break;
+            case OutboxMessage.ShowPolicy { Policy: var p }:
+                others.Add((
+                    "INSERT INTO policies (sequence, version, files, applied_by, applied_at, reason) VALUES ({0}, {1}, {2}::jsonb, {3}, {4}, {5})",
+                    [p.Sequence, p.Version, StoreJson.Print(p.Files), (object?)p.AppliedBy?.Value ?? DBNull.Value, p.AppliedAt.UtcDateTime, (object?)p.Reason ?? DBNull.Value]));
+                break;
+            case OutboxMessage.Audit:
+                break;
+            default:
+                throw new InvalidOperationException($"{message.GetType().Name} has no table");
+        }
+    }
+
+    private void AddCallers(ReadOnlySpan<PrincipalId> involved, string callerKey)
+    {
+        foreach (var principal in involved)
+            PutOnce(Callers, $"{principal.Value} {callerKey}", principal.Value, callerKey);
+    }
+
+    // What is known to be there is not sent again. The same key twice is the later one's: it was the last to be shown.
+    private void PutOnce(PostgresTable table, string key, string first, string second)
+    {
+        if (known.Contains(key))
+            return;
+        learned.Add(key);
+        Put(table, key, new([first, second], []));
+    }
+
+    private void Put(PostgresTable table, string key, PostgresRow row)
+    {
+        if (!rows.TryGetValue(table, out var its))
+            rows.Add(table, its = new SortedDictionary<string, PostgresRow>(StringComparer.Ordinal));
+        its[key] = row;
+    }
+
+    private static void Print((string Sql, object[] Values) other, StringBuilder sql, List<object> values)
+    {
+        var first = values.Count;
+        values.AddRange(other.Values);
+        sql.AppendFormat(CultureInfo.InvariantCulture, other.Sql, [.. other.Values.Select((_, i) => (object)$"${first + i + 1}")]);
+    }
+}
