@@ -41,8 +41,10 @@ internal sealed class PostgresEpoch : IStoreEpoch, IDisposable
         await gate.WaitAsync(cancellationToken);
         try
         {
+            // Before the server is asked: turns go on meanwhile, and what they see written is further than its answer.
+            var seen = Interlocked.Read(ref furthest);
             var found = await ReadAsync(connection, cancellationToken);
-            while (WentBack(found))
+            while (WentBack(found, seen))
             {
                 await using (var begin = new NpgsqlCommand("SELECT begin_epoch($1)", connection))
                 {
@@ -63,14 +65,14 @@ internal sealed class PostgresEpoch : IStoreEpoch, IDisposable
 
     public void Dispose() => gate.Dispose();
 
-    private bool WentBack(Found found)
+    private bool WentBack(Found found, long seen)
     {
         if (found.Timeline != found.ServerTimeline)
             return true;
         if (known is not { } last)
             return false;
         // Another epoch than ours: begun by another process that noticed first, or what an older copy remembers.
-        return found.Epoch == last.Epoch ? found.Position < Interlocked.Read(ref furthest) : found.Number <= last.Number;
+        return found.Epoch == last.Epoch ? found.Position < seen : found.Number <= last.Number;
     }
 
     private void Take(Found found)
