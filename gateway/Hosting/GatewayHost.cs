@@ -101,6 +101,7 @@ public static partial class GatewayHost
             problems.Add("Store, Database: name one of the two.");
         if (options.Database is not null)
             problems.AddRange(new GrainEngineOptions { Database = options.Database, DatabaseOwner = options.DatabaseOwner, DatabaseListen = options.DatabaseListen, DatabaseConnections = options.DatabaseConnections }.DatabaseProblems());
+        problems.AddRange(Settings.EngineProblems(section, options));
         StartupException.ThrowIfAny(problems);
         return new Settings(builder, options, silo, InMemory: section["Store"] == "memory");
     }
