@@ -152,6 +152,9 @@ internal sealed class GrantUse(
             return true;
         }
 
+        // Where the turn ran in another process, nobody else tells this one that the grant is used up.
+        if (grant.Uses == 1)
+            views.Drop(call.Caller.Key);
         var outcome = new ExecutionOutcome(ExecutionStatus.Failed, null, "not-started", use.StartedAt, use.StartedAt, 0, 0);
         try
         {

@@ -22,9 +22,19 @@ public interface IOutboxSource : IGrainWithStringKey
     Task TrimOutbox(long throughSequence);
 }
 
-/// <summary>Told by grains, in their turn, of messages that are durable and wait for delivery. Thread-safe; must be quick and not throw.</summary>
-public interface IOutboxSignal
+/// <summary>Sees to grains' messages on their silo. Thread-safe; does not throw.</summary>
+public interface IOutboxService
 {
-    /// <summary>The grain of this type and key has messages.</summary>
+    /// <summary>
+    /// In the grain's turn, right after a write: brings rows (audit entries, read models) to their tables, so that whoever has
+    /// the turn's answer finds them there, and has the other messages delivered after the turn. What fails is tried again.
+    /// </summary>
+    /// <param name="grainType">The grain's type.</param>
+    /// <param name="key">Its key.</param>
+    /// <param name="undelivered">All its undelivered messages, in order.</param>
+    /// <returns>Whether nothing is left to deliver.</returns>
+    Task<bool> WrittenAsync(string grainType, string key, IReadOnlyList<OutboxRecord> undelivered);
+
+    /// <summary>The grain has messages that an earlier activation left.</summary>
     void MessagesWait(string grainType, string key);
 }

@@ -18,6 +18,8 @@ public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IInc
     private long delivered;
     private bool unsure;
 
+    private IOutboxService Outbox => ServiceProvider.GetRequiredService<IOutboxService>();
+
     /// <summary>The engine's: wraps each turn.</summary>
     public async Task Invoke(IIncomingGrainCallContext context)
     {
@@ -39,14 +41,14 @@ public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IInc
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        // What an earlier activation did not get to deliver.
-        SignalOutbox();
+        if (document.State.Outbox.Count > 0)
+            Outbox.MessagesWait(GrainContext.GrainId.Type.ToString()!, this.GetPrimaryKeyString());
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
     public Task<ImmutableArray<OutboxRecord>> PeekOutbox() =>
-        Task.FromResult(document.State.Outbox.Where(r => r.Sequence > delivered).ToImmutableArray());
+        Task.FromResult(Undelivered());
 
     /// <inheritdoc/>
     public Task TrimOutbox(long throughSequence)
@@ -89,7 +91,9 @@ public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IInc
         // An activation that found nothing to do may have taken the reminder away in between.
         if (newReminder && await this.GetReminder(ReminderName) is null)
             await Register(ReminderPeriod);
-        SignalOutbox();
+        var undelivered = Undelivered();
+        if (!undelivered.IsEmpty && await Outbox.WrittenAsync(GrainContext.GrainId.Type.ToString()!, this.GetPrimaryKeyString(), undelivered))
+            await TrimOutbox(undelivered[^1].Sequence);
     }
 
     private async partial Task Reminded()
@@ -117,9 +121,5 @@ public abstract partial class MachineGrain<TState, TEvent> : IOutboxSource, IInc
             delivered = 0;
     }
 
-    private void SignalOutbox()
-    {
-        if (document.State.Outbox.Count > 0 && document.State.Outbox[^1].Sequence > delivered)
-            ServiceProvider.GetRequiredService<IOutboxSignal>().MessagesWait(GrainContext.GrainId.Type.ToString()!, this.GetPrimaryKeyString());
-    }
+    private ImmutableArray<OutboxRecord> Undelivered() => [.. document.State.Outbox.Where(r => r.Sequence > delivered)];
 }

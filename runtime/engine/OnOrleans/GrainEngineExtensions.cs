@@ -68,7 +68,7 @@ public static class GrainEngineExtensions
         services.AddExceptions();
         services.AddSingleton<ProjectionWriter>();
         services.AddSingleton<OutboxDrain>();
-        services.AddSingleton<IOutboxSignal>(s => s.GetRequiredService<OutboxDrain>());
+        services.AddSingleton<IOutboxService>(s => s.GetRequiredService<OutboxDrain>());
         services.AddHostedService(s => s.GetRequiredService<OutboxDrain>());
         silo.AddOutgoingGrainCallFilter<NestedCallFilter>();
         return silo;

@@ -8,11 +8,11 @@ using Microsoft.Extensions.Logging;
 namespace JitGrains.Runtime.Engine;
 
 /// <summary>
-/// Delivers the messages of the grains that are active on this silo: rows to the store first, then whoever waits is told,
-/// then each other message to its target, in order. One worker at a time for a source. What a silo leaves behind is found
-/// by the grain's next activation, at the latest when its reminder comes.
+/// Delivers the messages of the grains that are active on this silo: rows to the store in the turn that made them, then
+/// whoever waits is told; after the turn, each other message to its target, in order. One worker at a time for a source. What
+/// a silo leaves behind is found by the grain's next activation, at the latest when its reminder comes.
 /// </summary>
-internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOutboxSignal
+internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOutboxService
 {
     private readonly IServiceProvider services;
     private readonly ProjectionWriter projection;
@@ -22,12 +22,14 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
     private readonly ILogger logger;
     private readonly Channel<GrainId> ready = Channel.CreateUnbounded<GrainId>();
     private readonly OutboxSources sources;
+    private readonly Lazy<ICommitObserver[]> observers;
     private long signals;
 
     public OutboxDrain(
         IServiceProvider services, ProjectionWriter projection, GrainEngineOptions options, TimeProvider time, EngineTelemetry telemetry, ILogger<OutboxDrain> logger)
     {
         (this.services, this.projection, this.options, this.time, this.telemetry, this.logger) = (services, projection, options, time, telemetry, logger);
+        observers = new(() => [.. services.GetServices<ICommitObserver>()]);
         sources = new OutboxSources(source => ready.Writer.TryWrite(source));
         telemetry.Observe("jitgrains.outbox.depth", "{grain}", "Grains with undelivered outbox messages", () => sources.Count);
     }
@@ -43,13 +45,29 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
         sources.Signal(new GrainId(grainType, key), own: true);
     }
 
+    public async Task<bool> WrittenAsync(string grainType, string key, IReadOnlyList<OutboxRecord> undelivered)
+    {
+        try
+        {
+            await ApplyAsync(new GrainId(grainType, key), undelivered);
+            if (undelivered.All(r => r.Message.IsRow))
+                return true;
+        }
+        catch (Exception e)
+        {
+            // The turn stands: its state holds the rows, and they are tried again after it.
+            telemetry.DeliveryFailed();
+            LogRowsLate(logger, e, grainType);
+        }
+
+        MessagesWait(grainType, key);
+        return false;
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // Resolved here: handler and observers need the grain factory.
-        var target = new Target(
-            services.GetRequiredService<IGrainFactory>(),
-            services.GetRequiredService<IOutboxHandler>(),
-            [.. services.GetServices<ICommitObserver>()]);
+        // Resolved here: the handler needs the grain factory.
+        var target = new Target(services.GetRequiredService<IGrainFactory>(), services.GetRequiredService<IOutboxHandler>());
         await Task.WhenAll(Enumerable.Range(0, options.OutboxParallelism).Select(_ => WorkAsync(target, stoppingToken)));
     }
 
@@ -94,9 +112,7 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
         var messages = await grain.PeekOutbox();
         if (messages.IsEmpty)
             return;
-        var fresh = await projection.ApplyAsync(source, messages);
-        if (fresh.Count > 0)
-            Tell(target, source, [.. fresh.Select(r => r.Message)]);
+        await ApplyAsync(source, messages);
 
         long delivered = 0;
         try
@@ -120,9 +136,17 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
         }
     }
 
-    private void Tell(Target target, GrainId source, OutboxMessage[] messages)
+    /// <summary>Rows first: what follows from a message must find them. Then whoever waits is told.</summary>
+    private async Task ApplyAsync(GrainId source, IReadOnlyList<OutboxRecord> messages)
     {
-        foreach (var observer in target.Observers)
+        var fresh = await projection.ApplyAsync(source, messages);
+        if (fresh.Count > 0)
+            Tell(source, [.. fresh.Select(r => r.Message)]);
+    }
+
+    private void Tell(GrainId source, OutboxMessage[] messages)
+    {
+        foreach (var observer in observers.Value)
         {
             try
             {
@@ -141,5 +165,5 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
         return options.OutboxRetryMin * factor < options.OutboxRetryMax ? options.OutboxRetryMin * factor : options.OutboxRetryMax;
     }
 
-    private sealed record Target(IGrainFactory Grains, IOutboxHandler Handler, ICommitObserver[] Observers);
+    private sealed record Target(IGrainFactory Grains, IOutboxHandler Handler);
 }
