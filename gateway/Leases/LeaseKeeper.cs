@@ -35,6 +35,7 @@ internal sealed partial class LeaseKeeper(
     ILogger<LeaseKeeper> logger) : IHostedService, IDisposable
 {
     private static readonly TimeSpan RegisterAgain = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RegisterAgainAtMost = TimeSpan.FromSeconds(2);
 
     /// <summary>How long a start tries to register, and a stop to close.</summary>
     private static readonly TimeSpan KeepTrying = TimeSpan.FromSeconds(10);
@@ -116,6 +117,7 @@ internal sealed partial class LeaseKeeper(
 
     private async Task Keep()
     {
+        var wait = RegisterAgain;
         while (!stop.IsCancellationRequested)
         {
             try
@@ -130,14 +132,22 @@ internal sealed partial class LeaseKeeper(
 
                 Lose();
                 if (await Register(stop.Token))
+                {
+                    wait = RegisterAgain;
                     await former.Tidy(LeaseEnds.Succeeded);
+                }
                 else
+                {
                     await Pause(RegisterAgain);
+                }
             }
             catch (Exception e) when (!stop.IsCancellationRequested)
             {
-                LogFailed(logger, e);
-                await Pause(RegisterAgain);
+                // Told once for each outage; that it goes on shows in the metrics.
+                if (wait == RegisterAgain)
+                    LogFailed(logger, e);
+                await Pause(wait);
+                wait = wait < RegisterAgainAtMost ? wait * 2 : wait;
             }
             catch (OperationCanceledException)
             {
@@ -271,7 +281,12 @@ internal sealed partial class LeaseKeeper(
         Signal(woken);
     }
 
-    private void OnMailMayWait(object? sender, EventArgs e) => Signal(mailWaits);
+    private void OnMailMayWait(object? sender, EventArgs e)
+    {
+        Signal(mailWaits);
+        // The bus is back, and so may be the store.
+        Signal(woken);
+    }
 
     private void OnEpochChanged(object? sender, EventArgs e)
     {
