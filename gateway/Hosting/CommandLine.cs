@@ -18,6 +18,7 @@ internal static class CommandLine
         ["--role"] = "Role",
         ["--database"] = "Database",
         ["--keys-folder"] = "KeysFolder",
+        ["--quickstart-issuer"] = "QuickstartIssuer",
     };
 
     public const string Help = """
@@ -36,6 +37,7 @@ internal static class CommandLine
           --store memory            keep nothing (for trying things out)
           --role ROLE               all, gateway or silo (default all)
           --database CONNECTION     the PostgreSQL database that the processes of a cluster share
+          --quickstart-issuer URL   in a cluster, where silos run the quickstart's development issuer
           --keys-folder DIR         keys that are kept elsewhere (default: the data folder, or the database)
 
         Everything else is configuration: appsettings.json or JITGRAINS__... in the environment; see docs/operations.md.

@@ -16,6 +16,14 @@ internal static class LineDiff
     public static string Of(ImmutableArray<PolicyText> before, ImmutableArray<PolicyText> after)
     {
         var text = new StringBuilder();
+        // One file that has another name now is the same file.
+        if (before is [var only] && after is [var renamed] && only.Name != renamed.Name)
+        {
+            if (only.Text != renamed.Text)
+                Append(text.Append($"--- {only.Name}\n+++ {renamed.Name}\n"), LinesOf(only.Text), LinesOf(renamed.Text));
+            return text.ToString();
+        }
+
         foreach (var name in before.Concat(after).Select(f => f.Name).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
         {
             var (old, now) = (TextOf(before, name), TextOf(after, name));

@@ -42,9 +42,9 @@ internal sealed partial class StoredPolicyProvider(
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (options.Role.RunsSilo())
-            await ApplyConfigured();
         var began = time.GetTimestamp();
+        while (options.Role.RunsSilo() && !await TryApplyConfigured(began))
+            await Task.Delay(FirstLook, time, cancellationToken);
         while (await store.GetPolicyHeadAsync(cancellationToken) is null)
         {
             if (options.Role.RunsSilo() || time.GetElapsedTime(began) > FirstWithin)
@@ -141,6 +141,20 @@ internal sealed partial class StoredPolicyProvider(
             return;
         Interlocked.CompareExchange(ref loaded, now with { Status = now.Status with { Degraded = problems is not null, Problems = problems ?? [] } }, now);
         metrics.PolicyDegraded(problems is not null);
+    }
+
+    /// <summary>Whether that is settled: silos that start at once wait for each other, and the database may take its time.</summary>
+    private async Task<bool> TryApplyConfigured(long began)
+    {
+        try
+        {
+            await ApplyConfigured();
+            return true;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or InconsistentStateException && time.GetElapsedTime(began) < FirstWithin)
+        {
+            return false;
+        }
     }
 
     /// <summary>The configured files become the first version where there is none yet, or a later one where that is demanded.</summary>

@@ -34,6 +34,10 @@ public sealed class LineDiffTests
         Assert.Equal("--- p.yaml\n+++ (none)\n@@ -1,2 +1,0 @@\n-a\n-b\n", LineDiff.Of(One("a\nb\n"), []));
     }
 
+    [Fact]
+    public void The_one_file_under_another_name_is_the_same_file() =>
+        Assert.Equal("--- a.yaml\n+++ b.yaml\n@@ -1,2 +1,2 @@\n x\n-y\n+z\n", LineDiff.Of([new("a.yaml", "x\ny\n")], [new("b.yaml", "x\nz\n")]));
+
     // Whatever the two are: what stays and goes is the old one, what stays and comes the new one.
     [Fact]
     public void The_difference_leads_from_one_to_the_other()
