@@ -41,6 +41,7 @@ internal static class ForwardErrors
     public const string TokenEnded = "token-ended";
     public const string LeaseLost = "lease-lost";
     public const string Blocked = "blocked";
+    public const string PolicyChanged = "policy-changed";
     public const string StartedLate = "started-late";
     public const string GatewayStopped = "gateway-stopped";
 }

@@ -40,6 +40,7 @@ internal static class GatewayServices
         services.AddHostedService<PolicyClusters>();
 
         services.AddSingleton<CallRunner>();
+        services.AddSingleton<Redecision>();
         services.AddSingleton<GrantUse>();
         services.AddSingleton<AskFactory>();
         services.AddSingleton<RequestLookup>();

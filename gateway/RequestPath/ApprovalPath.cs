@@ -19,7 +19,7 @@ namespace JitGrains.Gateway.RequestPath;
 /// answered from memory. Thread-safe.
 /// </summary>
 internal sealed class ApprovalPath(
-    GatewayKeys keys, IGatewayLease lease, GrantUse grants, GrantViews views, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, TimeProvider time)
+    GatewayKeys keys, IGatewayLease lease, GrantUse grants, Redecision policy, GrantViews views, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, TimeProvider time)
 {
     /// <summary>A rule that approves by itself does so within moments; a caller that would not wait at all waits this long.</summary>
     private static readonly TimeSpan AutomaticWait = TimeSpan.FromSeconds(5);
@@ -146,7 +146,7 @@ internal sealed class ApprovalPath(
     /// <summary>Decided anew: meanwhile policy may have changed, or somebody else may have used the grant.</summary>
     private async Task AfterApproval(BoundCall bound, string requestId)
     {
-        var (current, decision) = grants.DecideAgain(bound.Call);
+        var (current, decision) = policy.Of(bound.Call);
         if (decision is not PolicyDecision.Approve approve)
         {
             await Refuse(current, decision, GatewayProblems.Denied("Policy has changed since the call was made; send it again."));

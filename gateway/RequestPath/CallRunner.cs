@@ -51,6 +51,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
         ForwardErrors.CallerBody => Problems.BadRequest("body", "The body did not arrive whole."),
         ForwardErrors.GrantEnded => GatewayProblems.Denied("The grant ended while the call ran."),
         ForwardErrors.Blocked => GatewayProblems.Blocked,
+        ForwardErrors.PolicyChanged => Problems.Unavailable("Another policy came into force while the call was on its way; it has not run. Send it again."),
         ForwardErrors.TokenEnded => GatewayProblems.Denied("The token ended while the call ran."),
         ForwardErrors.LeaseLost or ForwardErrors.StartedLate => Problems.Unavailable("The call could not start in time; it has not run."),
         ForwardErrors.UpstreamTimeout => GatewayProblems.UpstreamTimeout,

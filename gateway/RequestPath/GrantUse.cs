@@ -14,7 +14,6 @@ using JitGrains.Policy;
 using JitGrains.Principals;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.ControlPlane;
-using JitGrains.Silo.Policies;
 
 namespace JitGrains.Gateway.RequestPath;
 
@@ -31,7 +30,7 @@ internal sealed class GrantUse(
     IGatewayLease lease,
     RestrictionsCopy restrictions,
     IStoreEpoch epoch,
-    IPolicyProvider policies,
+    Redecision policy,
     IGrainFactory grains,
     IIdGenerator ids,
     GatewayOptions options,
@@ -60,28 +59,6 @@ internal sealed class GrantUse(
 
         throw new TimeoutException("The caller's grants changed faster than one could be used.");
     }
-
-    /// <summary>What the current policy says of the call.</summary>
-    public (Call Call, PolicyDecision Decision) DecideAgain(Call call)
-    {
-        var policy = policies.Current;
-        var now = time.GetUtcNow();
-        if (ReferenceEquals(policy, call.Policy))
-            return (call, policy.Evaluate(call.InputAt(now)));
-        if (policy.Match(call.Request, call.Json) is not ActionMatch.Found found || !IsSameThing(call.Match, found))
-            return (call with { Policy = policy }, new PolicyDecision.Deny(Rule: null));
-        var current = call with { Policy = policy, Match = found };
-        return (current, policy.Evaluate(current.InputAt(now)));
-    }
-
-    /// <summary>Another policy may see another action in a call, or bind it otherwise; a grant is for what was approved.</summary>
-    private static bool IsSameThing(ActionMatch.Found then, ActionMatch.Found now) =>
-        now.Api.Name == then.Api.Name
-        && now.Action.Name == then.Action.Name
-        && now.Resource == then.Resource
-        && now.Action.Binding == then.Action.Binding
-        && now.Api.ForwardAuthorization == then.Api.ForwardAuthorization
-        && now.Action.UnboundHeaders.SequenceEqual(then.Action.UnboundHeaders);
 
     private Grant? Choose(GrantsSnapshot snapshot, BoundCall bound, ApprovalTerms terms, string? onlyRequest)
     {
@@ -171,7 +148,7 @@ internal sealed class GrantUse(
     private async Task<ExecutionOutcome> RunUse(BoundCall bound, Grant grant, ExecutionRecord use, Execution execution)
     {
         var started = time.GetTimestamp();
-        var (call, decision) = DecideAgain(bound.Call);
+        var (call, decision) = policy.Of(bound.Call);
         if (decision is not PolicyDecision.Approve now || !Quorum.StillStands(grant, now.Terms, call.Caller.Involved))
         {
             await Answers.Refuse(call.Context, GatewayProblems.Denied("Policy has changed since the call was approved; it has not run."), call.Api);
@@ -215,6 +192,8 @@ internal sealed class GrantUse(
             return ForwardErrors.Blocked;
         if (known.IsRevoked(grant) || grant.Epoch != epoch.Current)
             return ForwardErrors.GrantEnded;
+        if (!policy.StillStands(call, grant))
+            return ForwardErrors.PolicyChanged;
         if (time.GetElapsedTime(since) > options.StartWithin)
             return ForwardErrors.StartedLate;
         if (time.GetUtcNow() >= grant.ExpiresAt)

@@ -26,6 +26,7 @@ internal sealed class RequestPipeline(
     CallerEndpoints own,
     ApprovalPath approvals,
     CallRunner runner,
+    Redecision redecision,
     ExecutionRegistry registry,
     RestrictionsCopy restrictions,
     IGatewayLease lease,
@@ -177,15 +178,17 @@ internal sealed class RequestPipeline(
     private async Task Forward(Call call, JournalTicket ticket, string type, string kind, params AuditField[] more)
     {
         using var execution = registry.Register(call.Caller, null, call.Action.Drain);
-        var outcome = await runner.Run(call, execution, kind, ticket.StartedAt, () => MayStart(call.Caller));
+        var outcome = await runner.Run(call, execution, kind, ticket.StartedAt, () => MayStart(call));
         ticket.Write(type, [.. more, .. PrincipalMachine.Describe(outcome).Where(f => f.Name != "started_at")]);
     }
 
     /// <summary>The last check before the first upstream byte of a call that no grant is needed for.</summary>
-    private string? MayStart(Caller caller)
+    private string? MayStart(Call call)
     {
-        if (restrictions.Current.IsBlocked(caller))
+        if (restrictions.Current.IsBlocked(call.Caller))
             return ForwardErrors.Blocked;
+        if (!redecision.StillForwards(call))
+            return ForwardErrors.PolicyChanged;
         return lease.MayAllow ? null : ForwardErrors.LeaseLost;
     }
 
