@@ -35,7 +35,7 @@ public sealed class AllInOneTests(ITestOutputHelper output)
         var evidence = new Evidence(history.Deeds, history.Faults, history.Subjects, upstream.Arrivals, await auditor.Settled());
         var found = Checker.Check(evidence);
         report.Line("all in one, nothing done to it:");
-        report.Result(evidence, history, found);
+        report.Result(evidence, history);
         Assert.Empty(found);
         Assert.True(evidence.All<Ended>().Count(e => e.Succeeded) > 10, "there was something to revoke");
         folder.Delete(recursive: true);

@@ -204,7 +204,7 @@ public sealed class CheckerTests
     [Fact]
     public void A_trail_that_does_not_verify()
     {
-        run.Deeds.Add(new Verified("silo-1", Run.At(1), Valid: false, "chain x: hash") { Status = 200 });
+        run.Deeds.Add(new Verified("silo-1", Run.At(1), [new ChainProblem("chain x", "hash")]) { Status = 200 });
         Finds("audit verifies", "chain x");
     }
 
@@ -212,8 +212,8 @@ public sealed class CheckerTests
     public void A_grant_from_before_a_restore()
     {
         run.Restore = new Restore(Run.At(100), Run.At(200), Run.At(300));
-        run.Window("1", issued: 0, expires: 1000);
-        run.Call("a", "1", sent: 301, arrives: 305);
+        run.Window("1", issued: 0, expires: 10_000);
+        run.Call("a", "1", sent: 5199, arrives: 5201);
         Finds("starts", "from before the restore");
     }
 
@@ -228,6 +228,17 @@ public sealed class CheckerTests
     }
 
     [Fact]
+    public void Only_a_restore_may_cost_a_journal_entries()
+    {
+        run.Deeds.Add(new Verified("silo-1", Run.At(1), [new ChainProblem("gateway/gw_1", "entry 5 is missing")]) { Status = 200 });
+        Finds("audit verifies", "gateway/gw_1");
+        run.Restore = new Restore(Run.At(100), Run.At(200), Run.At(300));
+        Assert.Empty(run.Check());
+        run.Deeds.Add(new Verified("silo-1", Run.At(1), [new ChainProblem("request/rq_1", "entry 5 is missing")]) { Status = 200 });
+        Finds("audit verifies", "request/rq_1");
+    }
+
+    [Fact]
     public void What_a_suspension_leaves_is_told_apart()
     {
         run.Window("1", issued: 0, expires: 1000);
@@ -235,6 +246,16 @@ public sealed class CheckerTests
         run.Revoke("1", sent: 30, answered: 40);
         run.Call("a", "1", sent: 19, arrives: 61);
         Finds(Starts.Remainder, "had been answered");
+    }
+
+    [Fact]
+    public void More_than_suspensions_leave_are_violations()
+    {
+        var fault = new Fault("gateway-1", FaultKind.Suspended, Run.At(20), Run.At(60));
+        Violation[] found = [.. Enumerable.Repeat(new Violation(Starts.Remainder, "x"), 2)];
+        Assert.Empty(Checker.Violations(found, [fault]));
+        Assert.Equal(3, Checker.Violations([.. found, found[0]], [fault]).Count);
+        Assert.Single(Checker.Violations([.. found, new Violation("uses", "y")], [fault]));
     }
 
     private void Finds(string invariant, string what) =>

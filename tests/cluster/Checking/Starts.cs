@@ -16,6 +16,9 @@ internal static class Starts
     /// </summary>
     public static readonly TimeSpan ExpirySlack = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>A lease that was got before a database went away: that long a gateway may go on by what it has in memory.</summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(5);
+
     /// <summary>
     /// What design and docs state as left: a process suspended between its last check and the write of the byte. So a call
     /// that was on its way when its gateway was suspended, and went out at once when it was resumed. Counted and bounded.
@@ -33,6 +36,9 @@ internal static class Starts
             .ToDictionary(c => c.Id, StringComparer.Ordinal);
         var grants = evidence.Trail.Grants.ToLookup(g => (g.Action, g.Resource, g.Principal));
         var ends = Ends(evidence);
+        var blocks = evidence.All<Ended>().Where(e => e.Kind == EndKind.Block && e.Succeeded)
+            .GroupBy(e => e.Principal!, StringComparer.Ordinal)
+            .ToDictionary(b => b.Key, b => b.Min(e => e.AnsweredAt!.Value), StringComparer.Ordinal);
         foreach (var arrival in evidence.Arrivals)
         {
             if (SubjectOf(evidence, arrival) is not { } subject)
@@ -47,7 +53,10 @@ internal static class Starts
                 continue;
             }
 
-            if (Refusal(evidence, arrival, subject, grants[(subject.Action, subject.Resource, subject.Caller)], ends) is { } why)
+            var refused = subject.Gate == Gate.Allow
+                ? Blocked(blocks, arrival, subject)
+                : Refusal(evidence, arrival, grants[(subject.Action, subject.Resource, subject.Caller)], ends);
+            if (refused is { } why)
                 yield return new Violation(IsRemainder(evidence, call.Process, call.SentAt, arrival.At) ? Remainder : "starts", $"{arrival.Target} arrived at {arrival.At:O} by {call.Process} (sent {(arrival.At - call.SentAt).TotalMilliseconds:0} ms before{Doing(evidence, call.Process, arrival.At)}): {why}");
         }
     }
@@ -64,13 +73,9 @@ internal static class Starts
 
     /// <summary>Why it must not have started, or null where it might.</summary>
     private static string? Refusal(
-        Evidence evidence, Arrival arrival, Subject subject, IEnumerable<TrailGrant> grants, Dictionary<string, DateTimeOffset> ends)
+        Evidence evidence, Arrival arrival, IEnumerable<TrailGrant> grants, Dictionary<string, DateTimeOffset> ends)
     {
-        if (subject.Gate == Gate.Allow)
-            return Blocked(evidence, arrival, subject);
-        // What was granted and used after the copy and before the restore is in no trail that is left.
-        if (evidence.Restore is { } lost && arrival.At >= lost.CopiedAt && arrival.At <= lost.DownAt)
-            return null;
+        var restore = evidence.Restore;
         var why = new List<string>();
         foreach (var grant in grants)
         {
@@ -80,23 +85,23 @@ internal static class Starts
                 why.Add($"{grant.Id} had expired {Milliseconds(arrival.At - grant.ExpiresAt)} before");
             else if (ends.TryGetValue(grant.Id, out var at) && arrival.At > at)
                 why.Add($"the end of {grant.Id} had been answered {Milliseconds(arrival.At - at)} before");
-            else if (evidence.Restore is { } restore && grant.IssuedAt <= restore.DownAt && arrival.At > restore.DownAt)
+            else if (restore is not null && grant.IssuedAt <= restore.DownAt && arrival.At > restore.DownAt + Lease)
                 why.Add($"{grant.Id} is from before the restore");
             else
                 return null;
         }
 
+        // What was granted after the copy and before the restore is in no trail that is left: it may be what let this through.
+        if (restore is not null && arrival.At >= restore.CopiedAt && arrival.At <= restore.DownAt + Lease)
+            return null;
         return why.Count == 0 ? "no grant is about it" : string.Join("; ", why);
     }
 
     private static bool IsRemainder(Evidence evidence, string process, DateTimeOffset sent, DateTimeOffset at) => evidence.Faults.Any(f =>
         f.Process == process && f.Kind == FaultKind.Suspended && sent <= f.From + AtOnce && at >= f.To - AtOnce && at <= f.To + AtOnce);
 
-    private static string? Blocked(Evidence evidence, Arrival arrival, Subject subject)
-    {
-        var block = evidence.All<Ended>().FirstOrDefault(e => e.Kind == EndKind.Block && e.Succeeded && e.Principal == subject.Caller && e.AnsweredAt < arrival.At);
-        return block is null ? null : $"{subject.Caller} was blocked {Milliseconds(arrival.At - block.AnsweredAt!.Value)} before";
-    }
+    private static string? Blocked(Dictionary<string, DateTimeOffset> blocks, Arrival arrival, Subject subject) =>
+        blocks.TryGetValue(subject.Caller, out var at) && arrival.At > at ? $"{subject.Caller} was blocked {Milliseconds(arrival.At - at)} before" : null;
 
     /// <summary>For each grant, when somebody was first told that it is over.</summary>
     private static Dictionary<string, DateTimeOffset> Ends(Evidence evidence)

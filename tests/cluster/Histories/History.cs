@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 namespace JitGrains.ClusterTests.Histories;
 
 /// <summary>Everything that clients did and were told, and what was done to the processes. Thread-safe.</summary>
-internal sealed class History
+/// <param name="name">What its orders and calls begin with, where there are several on one cluster.</param>
+internal sealed class History(string name = "")
 {
     private readonly ConcurrentQueue<Deed> deeds = new();
     private readonly ConcurrentQueue<Fault> faults = new();
@@ -31,11 +32,11 @@ internal sealed class History
     /// <summary>A subject with an order of its own.</summary>
     public Subject NewSubject(string action, string caller, Gate gate)
     {
-        var subject = new Subject(action, $"{Interlocked.Increment(ref orders)}", caller, gate);
+        var subject = new Subject(action, $"{name}{Interlocked.Increment(ref orders)}", caller, gate);
         subjects[subject.Order] = subject;
         return subject;
     }
 
     /// <summary>An id for one attempt of a call.</summary>
-    public string NewCall() => $"c{Interlocked.Increment(ref calls)}";
+    public string NewCall() => $"{name}c{Interlocked.Increment(ref calls)}";
 }

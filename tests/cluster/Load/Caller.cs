@@ -25,7 +25,7 @@ internal abstract class Caller(World world, int seed) : IDisposable
         while (!stop.IsCancellationRequested)
         {
             await Once(stop);
-            await Pause(5, stop);
+            await Pause(10, stop);
         }
     }
 
@@ -78,6 +78,7 @@ internal abstract class Caller(World world, int seed) : IDisposable
         if (!answer.Succeeded)
         {
             world.History.Add(new Asked(gateway.Name, answer.SentAt, "", subject) { AnsweredAt = answer.At, Status = answer.Status, Problem = answer.Problem });
+            await Pause(100, CancellationToken.None);
             return null;
         }
 

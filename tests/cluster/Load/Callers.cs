@@ -98,7 +98,7 @@ internal sealed class Windowed(World world, int seed) : Caller(world, seed)
             refused += answers.Any(a => a.Status is 403 or 409) ? 1 : 0;
             if (release && !grant.Ending && Random.Next(5) == 0)
                 await Release(grant);
-            await Pause(grant.Ending ? 2 : 25, stop);
+            await Pause(grant.Ending ? 20 : 40, stop);
         }
 
         World.Done(grant);

@@ -22,8 +22,12 @@ internal sealed class Loads : IAsyncDisposable
         ];
         List<Approver> approvers = [.. world.Managers.Select(m => new Approver(world, m, random.Next()))];
         List<Revoker> revokers = [.. Many(4, s => new Revoker(world, s, rest: TimeSpan.FromMilliseconds(300)))];
-        clients.AddRange([.. callers, .. approvers, .. revokers]);
-        running = Task.WhenAll([.. callers.Select(c => c.Run(stop.Token)), .. approvers.Select(a => a.Run(stop.Token)), .. revokers.Select(r => r.Run(stop.Token))]);
+        var blocker = new Blocker(world, random.Next());
+        clients.AddRange([.. callers, .. approvers, .. revokers, blocker]);
+        running = Task.WhenAll(
+        [
+            .. callers.Select(c => c.Run(stop.Token)), .. approvers.Select(a => a.Run(stop.Token)), .. revokers.Select(r => r.Run(stop.Token)), blocker.Run(stop.Token),
+        ]);
 
         IEnumerable<T> Many<T>(int count, Func<int, T> make) => Enumerable.Range(0, count).Select(_ => make(random.Next())).ToList();
     }

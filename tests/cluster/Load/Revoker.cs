@@ -30,42 +30,35 @@ internal sealed class Revoker(World world, int seed, TimeSpan rest) : IDisposabl
 
     public void Dispose() => client.Dispose();
 
+    /// <summary>Mostly one grant; at times all of its holder, and now and then all for its action.</summary>
     private async Task End(LiveGrant grant)
     {
-        var silo = World.Any(world.Silos, random);
+        var (kind, method, path) = random.Next(24) switch
+        {
+            0 => (EndKind.Selection, "POST", "revocations"),
+            < 5 => (EndKind.Principal, "POST", $"principals/{grant.Subject.Caller}/revoke"),
+            _ => (EndKind.Grant, "DELETE", $"grants/{grant.Id}"),
+        };
         grant.Ending = true;
-        var all = random.Next(4) == 0;
-        var holder = grant.Subject.Caller;
         // Sent again until it is answered: a revocation that a killed silo did not finish promises nothing.
         for (var attempt = 0; attempt < 4; attempt++)
         {
-            // Whatever else the holder has in use by now is ended with it.
-            List<string> certain = all ? [.. world.Live.Where(g => g.Subject.Caller == holder).Select(g => g.Id)] : [grant.Id];
-            var answer = await client.Send(
-                all ? "POST" : "DELETE",
-                new Uri(silo.Address, all ? $"/api/v1/principals/{holder}/revoke" : $"/api/v1/grants/{grant.Id}"),
-                world.Operator.Token,
-                new { reason = "the fault tests end it" },
-                TimeSpan.FromSeconds(40));
-            var ended = new Ended(silo.Name, answer.SentAt, all ? EndKind.Principal : EndKind.Grant, certain) { AnsweredAt = answer.At, Status = answer.Status, Problem = answer.Problem, Principal = holder };
-            if (answer.Succeeded)
-            {
-                var json = answer.Json;
-                ended = ended with
-                {
-                    Answered = [.. json["grant_ids"]!.AsArray().Select(g => g!.GetValue<string>())],
-                    Acknowledged = json["gateways_acknowledged"]!.GetValue<int>(),
-                    Condemned = json["gateways_condemned"]!.GetValue<int>(),
-                    Took = json["milliseconds"]!.GetValue<double>(),
-                };
-                grant.Ended = true;
-            }
-
-            world.History.Add(ended);
-            world.History.Count(answer.Succeeded ? "revocations" : $"revocations answered {answer.Problem ?? answer.Status.ToString()}");
+            // Whatever it is about that is in use by now is ended with it.
+            List<string> certain = [.. world.Live.Where(g => g == grant || Concerns(kind, grant, g)).Select(g => g.Id)];
+            object body = kind == EndKind.Selection ? new { action = grant.Subject.Action, reason = "the fault tests end it" } : new { reason = "the fault tests end it" };
+            var silo = World.Any(world.Silos, random);
+            var answer = await client.Send(method, new Uri(silo.Address, "/api/v1/" + path), world.Operator.Token, body, Revocations.Patience);
+            Revocations.Note(world.History, silo, answer, kind, certain, grant.Subject.Caller);
+            grant.Ended |= answer.Succeeded;
             if (answer.Status is not (0 or >= 500))
                 return;
-            silo = World.Any(world.Silos, random);
         }
     }
+
+    private static bool Concerns(EndKind kind, LiveGrant named, LiveGrant other) => kind switch
+    {
+        EndKind.Principal => other.Subject.Caller == named.Subject.Caller,
+        EndKind.Selection => other.Subject.Action == named.Subject.Action,
+        _ => false,
+    };
 }

@@ -22,21 +22,17 @@ internal sealed class Auditor(World world, History history) : IDisposable
     public async Task Verify()
     {
         var report = await Get("audit/verify");
-        var valid = report["valid"]!.GetValue<bool>();
-        Add(valid, report["problems"]!.ToJsonString());
+        Add(report);
         history.Count("audit entries verified, all in all", report["entries"]!.GetValue<long>());
         if (head is { } last)
         {
             var again = await Get($"audit/verify?source=system&head_sequence={last.Sequence}&head_hash={last.Hash}");
-            Add(again["valid"]!.GetValue<bool>(), $"the head {last.Sequence} is gone: {again["problems"]!.ToJsonString()}");
+            Add(again);
         }
 
         var system = report["chains"]!.AsArray().Single(c => c!["source"]!.GetValue<string>() == "system")!;
         head = (system["sequence"]!.GetValue<long>(), system["hash"]!.GetValue<string>());
     }
-
-    /// <summary>Forgets the head: an older copy of the database may not have it.</summary>
-    public void ForgetHead() => head = null;
 
     /// <summary>Everything about requests and grants, once all that was begun has come to its end.</summary>
     public async Task<Trail> Settled()
@@ -95,5 +91,11 @@ internal sealed class Auditor(World world, History history) : IDisposable
         return answer!.Json;
     }
 
-    private void Add(bool valid, string detail) => history.Add(new Verified(world.Silos[0].Name, Clock.Now, valid, detail) { Status = 200 });
+    private void Add(JsonNode report) => history.Add(new Verified(
+        world.Silos[0].Name,
+        Clock.Now,
+        [.. report["problems"]!.AsArray().Select(p => new ChainProblem(p!["source"]!.GetValue<string>(), p["problem"]!.GetValue<string>()))])
+    {
+        Status = 200,
+    });
 }

@@ -104,12 +104,15 @@ internal sealed class Cluster : IAsyncDisposable
         members.Add(member);
         settings.Apply(process);
         if (faults)
-            await FakeTime.Load(process);
+            await ShiftedClock.Load(process);
         process.Set("Role", isSilo ? "silo" : "gateway");
         process.Set("Database", Through(login, member.WorkRelay));
         process.Set("DatabaseListen", Through(login, member.ListenRelay));
         if (isSilo)
             process.Set("DatabaseOwner", Through(owner, member.WorkRelay));
+        else
+            // It takes its policy from the database, as its keys.
+            process.Environment.Remove("JITGRAINS__POLICY");
         return member;
 
         string Through(string connection, TcpRelay? relay) =>

@@ -18,14 +18,23 @@ internal sealed class Report(Action<string> output)
         }
     }
 
-    /// <summary>What was done, counted, and what contradicts an invariant.</summary>
-    public void Result(Evidence evidence, History history, IReadOnlyList<Violation> found)
+    /// <summary>What was found, by invariant, with some of each.</summary>
+    public void Found(IReadOnlyList<Violation> found)
+    {
+        foreach (var invariant in found.GroupBy(f => f.Invariant, StringComparer.Ordinal))
+        {
+            Line($"  {invariant.Key}: {invariant.Count()}");
+            foreach (var one in invariant.Take(8))
+                Line($"    {one.What}");
+        }
+    }
+
+    /// <summary>What was done, counted.</summary>
+    public void Result(Evidence evidence, History history)
     {
         foreach (var (what, count) in history.Counts)
             Line($"  {what}: {count}");
         Line($"  calls at the upstream: {evidence.Arrivals.Count}, of them without the kernel's stamp: {evidence.Arrivals.Count(a => !a.Stamped)}");
         Line($"  latest start after a grant's expiry: {Starts.Latest(evidence).TotalMilliseconds:0} ms");
-        foreach (var violation in found.Take(40))
-            Line($"  {violation.Invariant}: {violation.What}");
     }
 }

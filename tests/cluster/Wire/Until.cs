@@ -22,7 +22,7 @@ internal static class Until
     /// <summary>Time as a part of the scenario: how long a fault lasts, or load goes on.</summary>
     public static async Task Passed(TimeSpan time, CancellationToken cancellation = default)
     {
-        using var timer = new PeriodicTimer(time > TimeSpan.Zero ? time : TimeSpan.FromMilliseconds(1));
+        using var timer = new PeriodicTimer(time.TotalMilliseconds < 1 ? TimeSpan.FromMilliseconds(1) : time);
         await timer.WaitForNextTickAsync(cancellation);
     }
 }
