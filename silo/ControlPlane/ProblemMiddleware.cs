@@ -1,3 +1,4 @@
+using JitGrains.Runtime.Engine;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -21,6 +22,12 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         catch (BadHttpRequestException e) when (!http.Response.HasStarted)
         {
             await Answer(http, e.StatusCode == StatusCodes.Status413PayloadTooLarge ? Problems.PayloadTooLarge(BodyFields.MaxBytes) : Problems.BadRequest("body", "The request cannot be read."));
+            return;
+        }
+        catch (StoreUnavailableException e) when (!http.Response.HasStarted)
+        {
+            LogUnavailable(logger, e);
+            await Answer(http, Problems.Unavailable("The store does not answer. What was sent may have been done or not: send it again."));
             return;
         }
         catch (Exception e) when (!http.Response.HasStarted)
@@ -49,6 +56,9 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         http.Response.Clear();
         return problem.ExecuteAsync(http);
     }
+
+    [LoggerMessage(2501, LogLevel.Warning, "A request to the control plane found the store unavailable")]
+    private static partial void LogUnavailable(ILogger logger, Exception exception);
 
     [LoggerMessage(2500, LogLevel.Error, "A request to the control plane failed")]
     private static partial void LogFailed(ILogger logger, Exception exception);
