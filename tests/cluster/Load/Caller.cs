@@ -8,6 +8,8 @@ internal abstract class Caller(World world, int seed) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
+    private const string Authority = "orders.example.com";
+
     private readonly Client client = new();
 
     protected World World => world;
@@ -52,7 +54,8 @@ internal abstract class Caller(World world, int seed) : IDisposable
     protected async Task<Answer> Call(Place gateway, Subject subject, string method, string verb, int wait = 0, string? request = null, object? body = null)
     {
         var id = world.History.NewCall();
-        List<(string, string)> headers = [("X-Call", id), ("Prefer", $"wait={wait}")];
+        // One name for all gateways, as behind a load balancer: an approval for a whole call is for its authority too.
+        List<(string, string)> headers = [("X-Call", id), ("Prefer", $"wait={wait}"), ("Host", Authority)];
         if (request is not null)
             headers.Add(("Jit-Request", request));
         var path = verb.Length == 0 ? $"/orders/{subject.Order}" : $"/orders/{subject.Order}/{verb}";
