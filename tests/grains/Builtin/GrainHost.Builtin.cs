@@ -82,6 +82,7 @@ public sealed partial class GrainHost
         collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<SlowObserver>());
         collection.AddSingleton<DecisionHub>();
         collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<DecisionHub>());
+        collection.AddSingleton<ICommitObserver, ClusterNews>();
         collection.AddSingleton<IOutboxHandler, OutboxDispatcher>();
         collection.AddLogging();
         collection.AddSingleton(LeaseTime.Machine);
@@ -104,6 +105,16 @@ public sealed partial class GrainHost
 
     /// <summary>Waits until everything that grains tell each other is delivered.</summary>
     public Task SettleAsync() => services.GetRequiredService<IOutboxPump>().WhenIdleAsync().WaitAsync(TimeSpan.FromSeconds(60));
+
+    /// <summary>Completes once the host hears what others over its database tell it.</summary>
+    public Task ListeningAsync() => services.GetRequiredService<PostgresBus>().Listening;
+
+    /// <summary>How many entries of a type the audit trail has by now.</summary>
+    public async Task<int> CountAuditAsync(string type)
+    {
+        var page = await Audit.QueryAsync(new AuditFilter { Type = type }, limit: PageLimits.Max);
+        return ((PageReply<AuditEntry>.Page)page).Items.Length;
+    }
 
     /// <summary>Has the grain's reminder come. Here it comes by itself, as time goes on.</summary>
     public Task RemindAsync(IGrainWithStringKey grain) => SettleAsync();

@@ -54,6 +54,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         text.CancellationTimeout = 500;
         // A turn leaves nothing in its session; an open transaction is rolled back all the same.
         text.NoResetOnClose = true;
+        text.Enlist = false;
         text.IncludeErrorDetail = false;
         text.ApplicationName ??= "jitgrains";
         if (!options.DatabaseBehindPooler)
@@ -154,7 +155,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         var statement = new NpgsqlBatchCommand(sql);
 #pragma warning restore CA2100
         foreach (var value in parameters)
-            statement.Parameters.Add(new NpgsqlParameter { Value = value });
+            statement.Parameters.Add(Parameter(value));
         return statement;
     }
 
@@ -164,9 +165,17 @@ internal sealed class PostgresConnections : IAsyncDisposable
         var command = new NpgsqlCommand(sql, connection);
 #pragma warning restore CA2100
         foreach (var value in parameters)
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
+            command.Parameters.Add(Parameter(value));
         return command;
     }
+
+    // Where the type is known, nothing has to be found out about the value.
+    private static NpgsqlParameter Parameter(object value) => value switch
+    {
+        string text => new NpgsqlParameter<string> { TypedValue = text },
+        long number => new NpgsqlParameter<long> { TypedValue = number },
+        _ => new NpgsqlParameter { Value = value },
+    };
 
     private static long Ms(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
 }

@@ -18,17 +18,22 @@ internal static class PostgresErrors
             ? p.SqlState != PostgresErrorCodes.QueryCanceled
             // The last two are what a standby says.
             : p.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.ObjectNotInPrerequisiteState,
+        _ when IsOverload(e) => false,
         NpgsqlException or SocketException or IOException or TimeoutException => true,
         _ => false,
     };
 
     /// <summary>Whether the store could not do it this time, though what was asked of it is all right.</summary>
     public static bool IsTransient(Exception e) =>
-        IsOutage(e) || e is PostgresException
+        IsOutage(e) || IsOverload(e) || e is PostgresException
         {
             SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.DeadlockDetected
             or PostgresErrorCodes.SerializationFailure or IdleInTransaction,
         };
+
+    /// <summary>Whether every connection of this process was in use for too long: no fault of the database's.</summary>
+    private static bool IsOverload(Exception e) =>
+        e is NpgsqlException { InnerException: TimeoutException } && e.Message.StartsWith("The connection pool has been exhausted", StringComparison.Ordinal);
 
     /// <summary>The engine's exception for the database's, or the same where it is a bug or a matter of configuration.</summary>
     public static Exception Translate(Exception e) => e switch

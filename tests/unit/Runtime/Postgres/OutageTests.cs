@@ -71,4 +71,21 @@ public sealed class OutageTests
         Assert.True((await health.CheckAsync()).IsHealthy);
         Assert.InRange(await engine.Tally("one").Add(1), 2, 3);
     }
+
+    [Fact]
+    public async Task Too_much_at_once_is_refused_and_is_no_fault_of_the_database()
+    {
+        await using var engine = EngineHarness.Create("postgres", configure: o =>
+        {
+            o.OutboxParallelism = 1;
+            o.DatabaseConnections = 2;
+            o.DatabaseConnectTimeout = TimeSpan.FromSeconds(1);
+        });
+        await engine.Tally("one").Add(1);
+        await using (var first = await engine.Store.BeginTurnAsync(new GrainId("tally", "one"), readOnly: false, default))
+        await using (var second = await engine.Store.BeginTurnAsync(new GrainId("tally", "two"), readOnly: false, default))
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => engine.Tally("three").Add(1));
+        Assert.Equal(StoreHealth.Good, engine.Get<IStoreHealth>().Current);
+        Assert.Equal(1, await engine.Tally("three").Add(1));
+    }
 }
