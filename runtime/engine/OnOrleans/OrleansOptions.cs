@@ -72,6 +72,8 @@ public sealed record OrleansOptions
         };
         if (options is { Storage: OrleansStorage.Database, Database: null })
             problems.Add("Orleans:Storage is Database, but there is no Database.");
+        if (options is { Storage: OrleansStorage.Azure } && !OrleansProviders.HasAzure)
+            problems.Add("Orleans:Storage is Azure, but this was built without OrleansAzure=true.");
         if (options is { Storage: OrleansStorage.Azure } and not { AzureTables: not null, AzureBlobs: not null })
             problems.Add("Orleans:Storage is Azure: Orleans:AzureTables and Orleans:AzureBlobs name the services.");
         return options;

@@ -17,5 +17,7 @@ internal static partial class OrleansProviders
     static partial void ConfigureAzure(IClientBuilder client, OrleansOptions options) =>
         client.UseAzureStorageClustering(o => o.TableServiceClient = Tables(options));
 
+    static partial void FindAzure(ref bool has) => has = true;
+
     private static TableServiceClient Tables(OrleansOptions options) => new(options.AzureTables, new DefaultAzureCredential());
 }

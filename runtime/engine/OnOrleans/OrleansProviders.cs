@@ -9,6 +9,17 @@ internal static partial class OrleansProviders
     /// <summary>The name by which .NET knows PostgreSQL's driver.</summary>
     private const string Npgsql = "Npgsql";
 
+    /// <summary>Whether this was built with Azure Storage's providers.</summary>
+    public static bool HasAzure
+    {
+        get
+        {
+            var has = false;
+            FindAzure(ref has);
+            return has;
+        }
+    }
+
     public static void Configure(ISiloBuilder silo, OrleansOptions options)
     {
         switch (options.Storage)
@@ -56,4 +67,6 @@ internal static partial class OrleansProviders
     static partial void ConfigureAzure(ISiloBuilder silo, OrleansOptions options);
 
     static partial void ConfigureAzure(IClientBuilder client, OrleansOptions options);
+
+    static partial void FindAzure(ref bool has);
 }
