@@ -151,7 +151,7 @@ internal sealed partial class StoredPolicyProvider(
             await ApplyConfigured();
             return true;
         }
-        catch (Exception e) when (e is StoreUnavailableException or InconsistentStateException && time.GetElapsedTime(began) < FirstWithin)
+        catch (StoreUnavailableException) when (time.GetElapsedTime(began) < FirstWithin)
         {
             return false;
         }

@@ -75,10 +75,12 @@ public sealed class ClusterTests
             var text = Policies.Orders.Replace("$UPSTREAM", upstream.Address.GetLeftPart(UriPartial.Authority), StringComparison.Ordinal) + $"\n# {round}\n";
             var applied = await cluster.Approver("PUT", "policy", bob, new { files = new Dictionary<string, string>(StringComparer.Ordinal) { ["policy.yaml"] = text } });
             Assert.Equal(HttpStatusCode.OK, applied.Status);
-            Assert.Equal((2, 0), (applied.Json["gateways_acknowledged"]!.GetValue<int>(), applied.Json["gateways_condemned"]!.GetValue<int>()));
+            // On a busy machine one may be waited out; it then goes on under another lease, and knows the policy.
+            Assert.True(applied.Json["gateways_acknowledged"]!.GetValue<int>() + applied.Json["gateways_condemned"]!.GetValue<int>() >= 2);
             foreach (var gateway in new[] { 0, 1 })
             {
-                var answer = await cluster.Send(gateway, "POST", $"/orders/{round}/refunds", alice, Refund, NoWait);
+                var answer = await Eventually.Get(async () =>
+                    await cluster.Send(gateway, "POST", $"/orders/{round}/refunds", alice, Refund, NoWait) is { Status: not HttpStatusCode.ServiceUnavailable } decided ? decided : null);
                 Assert.Contains($"policy=\"{applied.Json["version"]!.GetValue<string>()}\"", answer.Header("Jit-Decision"), StringComparison.Ordinal);
             }
         }

@@ -79,7 +79,8 @@ internal static partial class PostgresMigration
     /// <summary>The stored version and privileges; -1 where nothing is there yet. A later version is refused.</summary>
     private static async Task<(int Version, string Privileges)> ReadAsync(NpgsqlConnection connection, int latest, CancellationToken cancellationToken)
     {
-        if (await ScalarAsync(connection, "SELECT to_regclass('schema_version')::text", cancellationToken) is null or DBNull)
+        // Read as rows, not by to_regclass: that may answer from what this session knew before it waited for the lock.
+        if (await ScalarAsync(connection, "SELECT 1 FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = ANY (current_schemas(false))", cancellationToken) is null)
             return (-1, "");
         await using var command = new NpgsqlCommand("SELECT version, privileges FROM schema_version", connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
