@@ -65,7 +65,9 @@ internal sealed class RevocationService(
             return reply.Refusal!;
         // From here on nothing starts under any of them; that they are revoked one by one is for the record, and for good.
         var reached = await gateways.InvalidateAsync(new Invalidation.Restrictions(restrictions.Version, order.Terminate), cancellationToken);
+        var upTo = restrictions.Revocations.Where(r => r.Selector == selector).Select(r => r.UpTo).DefaultIfEmpty(DateTimeOffset.MinValue).Max();
         var ended = new ConcurrentBag<string>();
+        var later = new ConcurrentBag<InvalidationResult>();
         var filter = new GrantFilter { Status = GrantStatus.Active, Action = selector.Kind == SelectorKind.Action ? selector.Value : null };
         string? cursor = null;
         do
@@ -77,13 +79,18 @@ internal sealed class RevocationService(
                 if (!await IsMeant(grant, selector, cancellation))
                     return;
                 var revoked = await grains.GetGrain<IPrincipalGrain>(grant.CallerKey).Revoke(new RevokeCommand(ids.NewCommandId(), grant.Id, order.By, order.Reason));
-                foreach (var id in revoked.Value?.GrantIds ?? [])
+                if (revoked.Value is not { GrantIds.IsEmpty: false } gone)
+                    return;
+                // Approved since: the selector does not reach it, so that gateways have to be told of it by itself.
+                if (grant.NotBefore > upTo)
+                    later.Add(await gateways.InvalidateAsync(new Invalidation.Grants(grant.CallerKey, gone.GrantIds, gone.Version, order.Terminate), cancellation));
+                foreach (var id in gone.GrantIds)
                     ended.Add(id);
             });
             cursor = page.NextCursor;
         }
         while (cursor is not null);
-        return Result(ended, reached, started);
+        return Result(ended, reached with { Condemned = reached.Condemned + later.Sum(l => l.Condemned) }, started);
     }
 
     public async Task<Reply<RevocationResult>> BlockAsync(PrincipalId principal, RevocationOrder order, CancellationToken cancellationToken)
