@@ -58,8 +58,11 @@ internal static class Checker
         }
 
         var outcomes = evidence.Trail.Entries.Where(e => e.Type == "execution.outcome").ToLookup(e => e.What!, StringComparer.Ordinal);
-        foreach (var execution in evidence.Trail.Entries.Where(e => e.Type == "grant.consumed" && outcomes[e.What!].Count() != 1))
+        foreach (var execution in evidence.Trail.Entries.Where(e => e.Type == "grant.consumed" && outcomes[e.What!].Count() != 1 && !IsOutcomeLost(e)))
             yield return new Violation("outcomes", $"execution {execution.What} of {execution.Request} has {outcomes[execution.What!].Count()} outcomes on record");
+
+        // It came after the copy was taken, and whoever had it recorded it then.
+        bool IsOutcomeLost(TrailEntry use) => evidence.Restore is { } restore && use.At < restore.CopiedAt && !outcomes[use.What!].Any();
 
         foreach (var grant in evidence.Trail.Grants.Where(g => g.Uses is not null && taken[g.Id].Count() > g.Uses))
             yield return new Violation("uses", $"{grant.Id} has {taken[grant.Id].Count()} uses on record, of {grant.Uses}");
