@@ -96,7 +96,7 @@ internal sealed class ClusterProcess : IAsyncDisposable
             {
                 if (!IsRunning)
                     throw new InvalidOperationException($"{Name} ended with {process!.ExitCode}:\n{Output}");
-                return (await client.Send("GET", IsSilo ? new Uri(Control, "/readyz") : new Uri(Gateway, "/.jit/readyz"), token: null, patience: TimeSpan.FromSeconds(2))).Status == 200;
+                return (await client.Send("GET", IsSilo ? new Uri(Control, "/readyz") : new Uri(Gateway, "/.jit/readyz"), token: null, within: TimeSpan.FromSeconds(2))).Status == 200;
             },
             $"{Name} is ready",
             patience);

@@ -38,7 +38,7 @@ internal sealed record Answer(DateTimeOffset SentAt)
 /// A client of its own with its own connections. What goes wrong on the way is an answer too: none. Thread-safe; times are
 /// the kernel's where <paramref name="oneByOne"/> holds, and then it is for one thing at a time.
 /// </summary>
-internal sealed class Client(bool oneByOne = false) : IDisposable
+internal sealed class Client(bool oneByOne = false, TimeSpan? patience = null) : IDisposable
 {
     private readonly ConcurrentDictionary<string, StampedStream> streams = new(StringComparer.Ordinal);
     private HttpClient? http;
@@ -47,11 +47,11 @@ internal sealed class Client(bool oneByOne = false) : IDisposable
     public HttpClient Http => http ??= Create();
 
     public async Task<Answer> Send(
-        string method, Uri address, string? token, object? json = null, TimeSpan? patience = null, CancellationToken cancellation = default, params (string Name, string Value)[] headers)
+        string method, Uri address, string? token, object? json = null, TimeSpan? within = null, CancellationToken cancellation = default, params (string Name, string Value)[] headers)
     {
         var sent = Clock.Now;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(patience ?? TimeSpan.FromSeconds(10));
+        limit.CancelAfter(within ?? patience ?? TimeSpan.FromSeconds(10));
         try
         {
             using var request = Request(method, address, token, json, headers);
