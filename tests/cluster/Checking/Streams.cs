@@ -6,7 +6,7 @@ namespace JitGrains.ClusterTests.Checking;
 internal static class Streams
 {
     /// <summary>What a cancelled stream's end may take to get through two TCP connections on a busy machine.</summary>
-    public static readonly TimeSpan Slack = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
 
     public static IEnumerable<Violation> Check(Evidence evidence)
     {

@@ -126,6 +126,8 @@ internal abstract class Caller(World world, int seed) : IDisposable
         var gateway = AnyGateway();
         var answer = await client.Send("DELETE", new Uri(gateway.Address, $"/.jit/requests/{request}"), Me.Token, null, Patience);
         world.History.Count(answer.Succeeded ? "requests taken back" : $"taking back answered {answer.Problem ?? answer.Status.ToString()}");
-        world.History.Add(new Cancelled(gateway.Name, answer.SentAt, request) { AnsweredAt = answer.At, Status = answer.Status, Problem = answer.Problem });
+        // Answered with the task as it stands: a decision may have been faster.
+        if (!answer.Succeeded || answer.Json["status"]!.GetValue<string>() == "cancelled")
+            world.History.Add(new Cancelled(gateway.Name, answer.SentAt, request) { AnsweredAt = answer.At, Status = answer.Status, Problem = answer.Problem });
     }
 }
