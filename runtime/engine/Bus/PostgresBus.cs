@@ -37,7 +37,7 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
 
     public event EventHandler? Resumed;
 
-    /// <summary>Completes once the process listens for the first time.</summary>
+    /// <summary>Completes once the process listens for the first time, and <see cref="Resumed"/> was raised for it.</summary>
     internal Task Listening => listening.Task;
 
     public void Publish(BusMessage message)
@@ -101,8 +101,8 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
         await using (var listen = new NpgsqlCommand($"LISTEN {PostgresPayload.Channel}", connection))
             await listen.ExecuteNonQueryAsync(stopping);
         succeeded();
-        listening.TrySetResult();
         Resumed?.Invoke(this, EventArgs.Empty);
+        listening.TrySetResult();
         await using var ask = new NpgsqlCommand("SELECT 1", connection);
         while (true)
         {

@@ -97,6 +97,9 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
         running = [.. services.GetServices<IHostedService>()];
         foreach (var service in running)
             await service.StartAsync(CancellationToken.None);
+        // Once it listens, the bus has everybody look again: later, that would come in between of what a test counts.
+        if (services.GetRequiredService<IClusterBus>() is PostgresBus bus)
+            await bus.Listening.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     /// <summary>Tells the services to stop, and then cuts off what test code does in them.</summary>
