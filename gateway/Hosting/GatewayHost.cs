@@ -70,7 +70,17 @@ public static partial class GatewayHost
     /// <summary>Starts the host, and tells how to go on where it is a quickstart.</summary>
     public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken = default)
     {
-        await app.StartAsync(cancellationToken);
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch
+        {
+            // What had started before the part that could not would otherwise go on writing after it was disposed of.
+            await app.StopAsync(CancellationToken.None);
+            throw;
+        }
+
         var options = app.Services.GetRequiredService<GatewayOptions>();
         LogRole(app.Logger, options.Role);
         if (app.Services.GetService<DevelopmentIssuer>() is not { } issuer)

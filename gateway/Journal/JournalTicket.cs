@@ -12,11 +12,11 @@ internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset start
     public DateTimeOffset StartedAt => startedAt;
 
     /// <summary>The entry that says it runs.</summary>
-    public AuditDraft Started => new(AuditTypes.CallStarted, [.. about, new("started_at", Text(startedAt))]);
+    public AuditDraft Started => new(AuditTypes.CallStarted, [.. about, AuditField.At("started_at", startedAt)]);
 
     /// <summary>Writes the call's entry.</summary>
     public void Write(string type, params ReadOnlySpan<AuditField> more) =>
-        journal.End(this, new AuditDraft(type, [.. about, new("started_at", Text(startedAt)), .. more]));
+        journal.End(this, new AuditDraft(type, [.. about, AuditField.At("started_at", startedAt), .. more]));
 
     /// <summary>Gives the place up where nothing was written.</summary>
     public void Dispose() => journal.End(this, null);
@@ -26,6 +26,4 @@ internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset start
 
     /// <summary>True the first time.</summary>
     internal bool TryNote() => !noted && (noted = true);
-
-    internal static string Text(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'");
 }

@@ -30,16 +30,16 @@ public sealed partial class RequestMachine
                 yield return new AuditDraft(AuditTypes.RequestRaised,
                 [
                     .. About(ask),
-                    .. Optional("reason", ask.Reason, personal: true),
-                    .. Optional("ticket", ask.Ticket, personal: true),
+                    .. AuditField.Optional("reason", ask.Reason, personal: true),
+                    .. AuditField.Optional("ticket", ask.Ticket, personal: true),
                     new("binding", ask.Binding.ToString().ToLowerInvariant()),
-                    .. Optional("payload_digest", ask.PayloadDigest),
+                    .. AuditField.Optional("payload_digest", ask.PayloadDigest, personal: false),
                     new("uses", ask.Uses?.ToString() ?? "unlimited"),
                     new("window_seconds", ((long)ask.Window.TotalSeconds).ToString()),
                     new("rule", ask.Terms.Rule),
                     new("policy", ask.Terms.PolicyVersion),
                     new("digest", digest),
-                    new("decide_by", ask.DecideBy.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'")),
+                    AuditField.At("decide_by", ask.DecideBy),
                 ]);
                 break;
             case Voted { Vote: var vote }:
@@ -47,9 +47,9 @@ public sealed partial class RequestMachine
                 [
                     new("request", before.Ask!.RequestId),
                     new("approver", vote.Approver.Value, Personal: true),
-                    .. Optional("groups", string.Join(' ', vote.Groups)),
+                    .. AuditField.Optional("groups", string.Join(' ', vote.Groups), personal: false),
                     new("decision", vote.Decision == VoteDecision.Approve ? "approve" : "deny"),
-                    .. Optional("comment", vote.Comment, personal: true),
+                    .. AuditField.Optional("comment", vote.Comment, personal: true),
                     new("digest", before.Digest),
                 ]);
                 break;
@@ -71,7 +71,7 @@ public sealed partial class RequestMachine
                         RequestPhase.Cancelled => AuditTypes.RequestCancelled,
                         _ => AuditTypes.RequestFailed,
                     },
-                    [.. About(before.Ask!), .. Optional("by", e.By?.Value, personal: true), .. Optional("because", e.Because)]);
+                    [.. About(before.Ask!), .. AuditField.Optional("by", e.By?.Value, personal: true), .. AuditField.Optional("because", e.Because, personal: false)]);
                 break;
             default:
                 break;
@@ -162,12 +162,9 @@ public sealed partial class RequestMachine
     [
         new("request", ask.RequestId),
         new("principal", ask.Principal.Value, Personal: true),
-        .. Optional("actors", ask.Actors.IsEmpty ? null : string.Join('^', ask.Actors), personal: true),
+        .. AuditField.Optional("actors", ask.Actors.IsEmpty ? null : string.Join('^', ask.Actors), personal: true),
         new("api", ask.Api),
         new("action", ask.Action),
-        .. Optional("resource", ask.Resource, personal: true),
+        .. AuditField.Optional("resource", ask.Resource, personal: true),
     ];
-
-    private static IEnumerable<AuditField> Optional(string name, string? value, bool personal = false) =>
-        string.IsNullOrEmpty(value) ? [] : [new AuditField(name, value, personal)];
 }

@@ -89,7 +89,18 @@ public static class AuditTypes
 /// <param name="Value">Its value as text.</param>
 /// <param name="Personal">Whether it is about a person: the chain then holds a keyed digest, and the value is held apart.</param>
 [GenerateSerializer, Alias("jit.AuditField")]
-public sealed record AuditField([property: Id(0)] string Name, [property: Id(1)] string Value, [property: Id(2)] bool Personal = false);
+public sealed record AuditField([property: Id(0)] string Name, [property: Id(1)] string Value, [property: Id(2)] bool Personal = false)
+{
+    /// <summary>A field that holds a time.</summary>
+    public static AuditField At(string name, DateTimeOffset at) => new(name, TimeText(at));
+
+    /// <summary>The field, or none where there is no value.</summary>
+    public static IEnumerable<AuditField> Optional(string name, string? value, bool personal) =>
+        string.IsNullOrEmpty(value) ? [] : [new AuditField(name, value, personal)];
+
+    /// <summary>A time as entries hold it: UTC, to 100 ns (RFC 3339).</summary>
+    internal static string TimeText(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'");
+}
 
 /// <summary>An entry before it is chained.</summary>
 /// <param name="Type">One of <see cref="AuditTypes"/>.</param>

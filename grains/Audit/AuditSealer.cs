@@ -51,7 +51,7 @@ public sealed class AuditSealer(SecretKey personalDigestKey)
             ["v"] = 1,
             ["source"] = source,
             ["seq"] = sequence,
-            ["at"] = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'"),
+            ["at"] = AuditField.TimeText(at),
             ["type"] = draft.Type,
             ["data"] = data,
             ["prev"] = head.Hash,

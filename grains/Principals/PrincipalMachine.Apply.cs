@@ -67,8 +67,8 @@ public sealed partial class PrincipalMachine
                 yield return new AuditDraft(AuditTypes.GrantIssued,
                 [
                     .. About(g),
-                    new("not_before", Text(g.NotBefore)),
-                    new("expires_at", Text(g.ExpiresAt)),
+                    AuditField.At("not_before", g.NotBefore),
+                    AuditField.At("expires_at", g.ExpiresAt),
                     new("uses", g.Uses?.ToString() ?? "unlimited"),
                     new("policy", g.PolicyVersion),
                     new("rule", g.Rule),
@@ -92,7 +92,7 @@ public sealed partial class PrincipalMachine
                         GrantStatus.Released => AuditTypes.GrantReleased,
                         _ => AuditTypes.GrantExpired,
                     },
-                    [.. About(before.Grants[e.GrantId].Grant), .. Optional("by", e.By?.Value), .. Optional("reason", e.Reason)]);
+                    [.. About(before.Grants[e.GrantId].Grant), .. AuditField.Optional("by", e.By?.Value, personal: true), .. AuditField.Optional("reason", e.Reason, personal: true)]);
                 break;
             case OutcomeKnown { Execution: { Outcome: { } outcome } x }:
                 yield return new AuditDraft(AuditTypes.ExecutionOutcome,
@@ -146,10 +146,10 @@ public sealed partial class PrincipalMachine
             ExecutionStatus.Started => "started",
             _ => "unknown",
         }),
-        .. Optional("http_status", outcome.HttpStatus?.ToString(), personal: false),
-        .. Optional("error", outcome.Error, personal: false),
-        new("started_at", Text(outcome.StartedAt)),
-        new("ended_at", Text(outcome.EndedAt)),
+        .. AuditField.Optional("http_status", outcome.HttpStatus?.ToString(), personal: false),
+        .. AuditField.Optional("error", outcome.Error, personal: false),
+        AuditField.At("started_at", outcome.StartedAt),
+        AuditField.At("ended_at", outcome.EndedAt),
         new("request_bytes", outcome.RequestBytes.ToString()),
         new("response_bytes", outcome.ResponseBytes.ToString()),
     ];
@@ -180,16 +180,11 @@ public sealed partial class PrincipalMachine
         new("request", grant.RequestId),
         new("grant", grant.Id),
         new("principal", grant.Principal.Value, Personal: true),
-        .. Optional("actors", grant.Actors.IsEmpty ? null : string.Join('^', grant.Actors)),
+        .. AuditField.Optional("actors", grant.Actors.IsEmpty ? null : string.Join('^', grant.Actors), personal: true),
         new("api", grant.Api),
         new("action", grant.Action),
-        .. Optional("resource", resource ?? grant.Resource),
+        .. AuditField.Optional("resource", resource ?? grant.Resource, personal: true),
     ];
-
-    private static IEnumerable<AuditField> Optional(string name, string? value, bool personal = true) =>
-        string.IsNullOrEmpty(value) ? [] : [new AuditField(name, value, personal)];
-
-    private static string Text(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'");
 
     private static ImmutableDictionary<string, HeldGrant> Change(PrincipalState state, string grantId, Func<HeldGrant, HeldGrant> change) =>
         state.Grants.SetItem(grantId, change(state.Grants[grantId]));

@@ -80,7 +80,7 @@ public sealed class RestrictionsMachine : IStateMachine<RestrictionsState, Restr
                 yield return new AuditDraft(AuditTypes.GrantsRevoked,
                 [
                     new(Word(c.Selector.Kind), c.Selector.Value, Personal: c.Selector.Kind == SelectorKind.Approver),
-                    new("up_to", e.UpTo.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'")),
+                    AuditField.At("up_to", e.UpTo),
                     new("terminate", c.Terminate ? "true" : "false"),
                     new("by", c.By.Value, Personal: true),
                     .. Because(c.Reason),

@@ -101,6 +101,13 @@ public sealed partial class GrainEngineOptions
         return this;
     }
 
+    /// <summary>How long a source waits after so many failed deliveries in a row.</summary>
+    internal TimeSpan OutboxBackoff(int failures)
+    {
+        var factor = Math.Pow(2, Math.Min(failures - 1, 30));
+        return OutboxRetryMin * factor < OutboxRetryMax ? OutboxRetryMin * factor : OutboxRetryMax;
+    }
+
     internal GrainTypes Validate()
     {
         var problems = new List<string>();

@@ -96,7 +96,7 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
                 var failures = sources.Fail(source);
-                var wait = Backoff(failures);
+                var wait = options.OutboxBackoff(failures);
                 telemetry.DeliveryFailed();
                 LogDeliveryFailed(logger, e, source.Type, failures, wait.TotalSeconds);
                 sources.Retry(source, time, wait);
@@ -157,12 +157,6 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
                 LogObserverFailed(logger, e, observer.GetType().Name, source.Type);
             }
         }
-    }
-
-    private TimeSpan Backoff(int failures)
-    {
-        var factor = Math.Pow(2, Math.Min(failures - 1, 30));
-        return options.OutboxRetryMin * factor < options.OutboxRetryMax ? options.OutboxRetryMin * factor : options.OutboxRetryMax;
     }
 
     private sealed record Target(IGrainFactory Grains, IOutboxHandler Handler);

@@ -142,7 +142,7 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
                 var failures = sources.Fail(source);
-                var wait = Backoff(failures);
+                var wait = options.OutboxBackoff(failures);
                 telemetry.DeliveryFailed();
                 LogDeliveryFailed(logger, e, source.Type, failures, wait.TotalSeconds);
                 sources.Retry(source, time, wait);
@@ -180,11 +180,5 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         }
 
         return claim.Records.Count;
-    }
-
-    private TimeSpan Backoff(int failures)
-    {
-        var factor = Math.Pow(2, Math.Min(failures - 1, 30));
-        return options.OutboxRetryMin * factor < options.OutboxRetryMax ? options.OutboxRetryMin * factor : options.OutboxRetryMax;
     }
 }
