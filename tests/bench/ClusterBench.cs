@@ -24,6 +24,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
 
     public static async Task<int> RunAsync()
     {
+        Console.WriteLine($"Engine: {(OrleansDatabase.IsEngine ? "Orleans" : "built in")}.");
         Console.WriteLine($"Clients, upstream, silos, gateways and PostgreSQL share this machine's {Environment.ProcessorCount} cores.");
         await using var upstream = await ServerProcess.StartSelfAsync("upstream");
         await using var issuer = await Issuer.Start();

@@ -15,7 +15,10 @@ internal sealed record Member(ClusterProcess Process, TcpRelay? WorkRelay, TcpRe
     public TcpRelay Listen => ListenRelay!;
 }
 
-/// <summary>PostgreSQL, silos and gateways, each by a login of its own with no more rights than its part needs.</summary>
+/// <summary>
+/// PostgreSQL, silos and gateways, each by a login of its own with no more rights than its part needs; on the engine that
+/// the gateway was built with.
+/// </summary>
 internal sealed class Cluster : IAsyncDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("jitgrains-cluster-");
@@ -23,6 +26,7 @@ internal sealed class Cluster : IAsyncDisposable
     private readonly Settings settings;
     private readonly bool faults;
     private string owner = "";
+    private OrleansDatabase? orleans;
 
     private Cluster(PostgresServer postgres, Settings settings, bool faults) => (Postgres, this.settings, this.faults) = (postgres, settings, faults);
 
@@ -52,6 +56,8 @@ internal sealed class Cluster : IAsyncDisposable
         {
             cluster.owner = await cluster.Postgres.CreateDatabaseAsync();
             await cluster.Postgres.ExecuteAsync("CREATE ROLE jitgrains_silo NOLOGIN", "CREATE ROLE jitgrains_gateway NOLOGIN");
+            if (OrleansDatabase.IsEngine)
+                cluster.orleans = await OrleansDatabase.Create(cluster.Postgres, cluster.owner);
             for (var i = 1; i <= silos; i++)
                 await cluster.Add($"silo-{i}", isSilo: true);
             // The first silo makes the schema; the rest may start at once.
@@ -113,6 +119,13 @@ internal sealed class Cluster : IAsyncDisposable
         else
             // It takes its policy from the database, as its keys.
             process.Environment.Remove("JITGRAINS__POLICY");
+        if (orleans is not null)
+        {
+            process.Set("Orleans__Database", Through(isSilo ? orleans.Owner : orleans.Reader, member.WorkRelay));
+            process.Set("Orleans__SiloPort", $"{process.SiloPort}");
+            process.Set("Orleans__GatewayPort", $"{process.ClientPort}");
+        }
+
         return member;
 
         string Through(string connection, TcpRelay? relay) =>

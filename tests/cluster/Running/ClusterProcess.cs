@@ -22,9 +22,16 @@ internal sealed class ClusterProcess : IAsyncDisposable
         Name = name;
         Folder = Path.Combine(folder, name);
         Directory.CreateDirectory(Folder);
-        var ports = FreePorts(2);
+        var ports = FreePorts(4);
+        (SiloPort, ClientPort) = (ports[2], ports[3]);
         (Gateway, Control) = (new Uri($"http://127.0.0.1:{ports[0]}"), new Uri($"http://127.0.0.1:{ports[1]}"));
     }
+
+    /// <summary>
+    /// The program: what the variable JITGRAINS_GATEWAY_DLL names (one built for another engine), or the build output beside
+    /// the tests' own, tests/cluster/bin/CONFIG/net10.0 and gateway/bin/CONFIG/net10.0.
+    /// </summary>
+    public static string GatewayDll { get; } = System.Environment.GetEnvironmentVariable("JITGRAINS_GATEWAY_DLL") is { Length: > 0 } named ? named : BesideTheTests();
 
     public string Name { get; }
 
@@ -35,6 +42,12 @@ internal sealed class ClusterProcess : IAsyncDisposable
 
     /// <summary>Where approvers are answered, in a silo.</summary>
     public Uri Control { get; }
+
+    /// <summary>Where an Orleans silo answers other silos.</summary>
+    public int SiloPort { get; }
+
+    /// <summary>Where an Orleans silo answers its clients.</summary>
+    public int ClientPort { get; }
 
     /// <summary>Whether it is a silo, and no gateway.</summary>
     public bool IsSilo { get; init; }
@@ -62,7 +75,7 @@ internal sealed class ClusterProcess : IAsyncDisposable
 
     public void Launch()
     {
-        var start = new ProcessStartInfo("dotnet", [GatewayDll()])
+        var start = new ProcessStartInfo("dotnet", [GatewayDll])
         {
             UseShellExecute = false,
             WorkingDirectory = Folder,
@@ -120,8 +133,7 @@ internal sealed class ClusterProcess : IAsyncDisposable
         process?.Dispose();
     }
 
-    /// <summary>The gateway's build output lies beside the tests': tests/cluster/bin/CONFIG/net10.0 and gateway/bin/CONFIG/net10.0.</summary>
-    private static string GatewayDll()
+    private static string BesideTheTests()
     {
         var parts = AppContext.BaseDirectory.TrimEnd('/').Split('/');
         return string.Join('/', [.. parts[..^5], "gateway", .. parts[^3..], "JitGrains.Gateway.dll"]);
