@@ -25,7 +25,8 @@ internal static class PostgresBench
 
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(10);
 
-    public static async Task<int> RunAsync()
+    /// <summary>Runs it for these numbers of clients, 16 and 64 where none are given.</summary>
+    public static async Task<int> RunAsync(params int[] clientCounts)
     {
         await using var server = await PostgresServer.StartAsync();
         using var pgbench = await PgBench.PrepareAsync(server);
@@ -37,8 +38,8 @@ internal static class PostgresBench
         Console.WriteLine("| clients | pgbench -N, transactions/s | uses/s | share of half of pgbench | use p50, ms | use p99, ms |");
         Console.WriteLine("|---|---|---|---|---|---|");
         // Until what runs often has been compiled well.
-        await ConsumeAsync(services, grants, clients: 16, Round + Round);
-        foreach (var clients in (int[])[16, 64])
+        await ConsumeAsync(services, grants, clients: 64, TimeSpan.FromSeconds(30));
+        foreach (var clients in clientCounts.Length > 0 ? clientCounts : [16, 64])
         {
             // Turn by turn, so that both see the same machine.
             var transactions = new List<double>();

@@ -8,13 +8,13 @@ return args switch
     ["holder", var port] => await Servers.HolderAsync(int.Parse(port)),
     ["baseline"] => await Baseline.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
     ["held", .. var rest] => await Held.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 10_000),
-    ["postgres"] => await PostgresBench.RunAsync(),
+    ["postgres", .. var rest] => await PostgresBench.RunAsync([.. rest.Select(int.Parse)]),
     ["cluster"] => await ClusterBench.RunAsync(),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ./bench baseline | ./bench held [CALLERS] | ./bench postgres | ./bench cluster");
+    Console.Error.WriteLine("usage: ./bench baseline | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster");
     return 2;
 }

@@ -4,8 +4,22 @@ namespace JitGrains.Runtime.Engine;
 
 internal sealed partial class PostgresStore
 {
-    /// <summary>All of a write, and its commit, in one round trip.</summary>
-    private async Task CommitAsync(NpgsqlConnection connection, bool begins, GrainId grain, long version, GrainWrite write)
+    /// <summary>A write in a transaction of its own.</summary>
+    private async Task CommitAsync(TurnWrite write)
+    {
+        try
+        {
+            await using var open = await connections.OpenAsync(CancellationToken.None);
+            await CommitAsync(open, begins: true, [write]);
+        }
+        catch (Exception e)
+        {
+            throw connections.Failed(e);
+        }
+    }
+
+    /// <summary>All that these turns write, and its commit, in one round trip.</summary>
+    private async Task CommitAsync(NpgsqlConnection connection, bool begins, TurnWrite[] writes)
     {
         var started = time.GetTimestamp();
         var committed = false;
@@ -14,13 +28,17 @@ internal sealed partial class PostgresStore
             await using var batch = new NpgsqlBatch(connection);
             if (begins)
                 AddBegin(batch);
-            if (write.MayBeLost)
+            if (writes.All(w => w.Write.MayBeLost))
                 batch.BatchCommands.Add(new NpgsqlBatchCommand("SET LOCAL synchronous_commit = off"));
             var all = new PostgresWrite(known);
-            if (write.State is not null)
-                all.AddState(grain, version, write.State);
-            all.Add(grain, write.Outbox);
-            all.Add(grain, write.Reminders);
+            foreach (var (grain, version, write) in writes)
+            {
+                if (write.State is not null)
+                    all.AddState(grain, version, write.State);
+                all.Add(grain, write.Outbox);
+                all.Add(grain, write.Reminders);
+            }
+
             batch.BatchCommands.Add(all.Build());
             batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
             // After the commit, and so at or after its place in the log.
@@ -44,13 +62,13 @@ internal sealed partial class PostgresStore
             all.Committed();
             connections.Succeeded();
         }
-        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "audit_entries_pkey" })
+        catch (PostgresException e) when (writes.Length == 1 && e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "audit_entries_pkey" })
         {
-            throw new AuditConflictException($"an audit chain of a {grain.Type} holds another entry in this place", e);
+            throw new AuditConflictException($"an audit chain of a {writes[0].Grain.Type} holds another entry in this place", e);
         }
         finally
         {
-            telemetry.Committed(1, time.GetElapsedTime(started), committed);
+            telemetry.Committed(writes.Length, time.GetElapsedTime(started), committed);
         }
     }
 

@@ -155,7 +155,7 @@ internal sealed partial class PostgresStore
             try
             {
                 await using var open = holding ?? await store.connections.OpenAsync(CancellationToken.None);
-                await store.CommitAsync(open, begins: holding is null, grain, version, write);
+                await store.CommitAsync(open, begins: holding is null, [new TurnWrite(grain, version, write)]);
             }
             catch (Exception e)
             {

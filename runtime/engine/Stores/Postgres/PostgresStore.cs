@@ -49,7 +49,9 @@ internal sealed partial class PostgresStore : IGrainStore, IStoreHealth
         {
             try
             {
-                return readOnly ? await ReadAsync(grain, cancellationToken) : await LockAsync(grain, cancellationToken);
+                return readOnly
+                    ? await ReadAsync(grain, cancellationToken)
+                    : await JoinBatchAsync(grain) ?? await LockAsync(grain, cancellationToken);
             }
             catch (Exception e) when (again && PostgresErrors.IsOutage(e) && e is not TimeoutException && e.InnerException is not TimeoutException)
             {

@@ -40,11 +40,12 @@ internal sealed class PostgresWrite(PostgresKnown known)
     private readonly Dictionary<PostgresTable, SortedDictionary<string, PostgresRow>> rows = [];
     private readonly List<(string Sql, object[] Values)> others = [];
     private readonly List<string> learned = [];
-    private (string Sql, object[] Values) main = ("SELECT 1", []);
+    private readonly List<(GrainId Grain, long Version, string State)> states = [];
+    private readonly List<(GrainId Grain, string Name)> removed = [];
+    private int entryCount;
 
-    /// <summary>The grain's document; fails the transaction where the stored version is another.</summary>
-    public void AddState(GrainId grain, long version, string state) =>
-        main = ("SELECT write_grain({0}, {1}, {2}, {3})", [grain.Type, grain.Key, version, state]);
+    /// <summary>A grain's document; fails the transaction where the stored version is another.</summary>
+    public void AddState(GrainId grain, long version, string state) => states.Add((grain, version, state));
 
     /// <summary>A turn's messages: rows to their tables, the others to the outbox.</summary>
     public void Add(GrainId grain, IReadOnlyList<OutboxRecord> records)
@@ -55,7 +56,7 @@ internal sealed class PostgresWrite(PostgresKnown known)
             if (record.Message.IsRow)
                 AddView(record.Message);
             else
-                Put(Outbox, Key(record.Sequence), new([grain.Type, grain.Key, OutboxKinds.Of(record.Message), StoreJson.Print(record.Message)], [record.Sequence]));
+                Put(Outbox, $"{grain} {Key(record.Sequence)}", new([grain.Type, grain.Key, OutboxKinds.Of(record.Message), StoreJson.Print(record.Message)], [record.Sequence]));
         }
     }
 
@@ -65,21 +66,23 @@ internal sealed class PostgresWrite(PostgresKnown known)
         foreach (var change in changes)
         {
             if (change.Due is { UtcTicks: var due })
-                Put(Reminders, change.Name, new([grain.Type, grain.Key, change.Name], [due, due, change.Period.Ticks]));
+                Put(Reminders, $"{grain} {change.Name}", new([grain.Type, grain.Key, change.Name], [due, due, change.Period.Ticks]));
             else
-                others.Add(("DELETE FROM reminders WHERE type = {0} AND key = {1} AND name = {2}", [grain.Type, grain.Key, change.Name]));
+                removed.Add((grain, change.Name));
         }
     }
 
     /// <summary>Audit entries; a place that is taken fails the transaction.</summary>
     public void Append(IReadOnlyList<AuditEntry> entries)
     {
-        foreach (var (entry, number) in entries.Select((e, i) => (e, i)))
+        foreach (var entry in entries)
         {
+            // By number, so that two for one place are two rows, and refused.
+            var place = Key(entryCount++);
             var facts = AuditFacts.Of(entry);
-            Put(Entries, Key(number), new([entry.Source, entry.Hash, entry.Body, facts.Type], [entry.Sequence, facts.At.UtcTicks]));
+            Put(Entries, place, new([entry.Source, entry.Hash, entry.Body, facts.Type], [entry.Sequence, facts.At.UtcTicks]));
             foreach (var mention in facts.Mentions)
-                Put(Mentions, $"{Key(number)} {mention}", new([mention, entry.Source], [facts.At.UtcTicks, entry.Sequence]));
+                Put(Mentions, $"{place} {mention}", new([mention, entry.Source], [facts.At.UtcTicks, entry.Sequence]));
             foreach (var value in entry.Values)
                 PutOnce(Values, value.Digest, value.Digest, value.Value);
         }
@@ -102,6 +105,8 @@ internal sealed class PostgresWrite(PostgresKnown known)
             separator = ", ";
         }
 
+        if (removed.Count > 0)
+            others.Add(Removed());
         foreach (var other in others)
         {
             sql.Append(CultureInfo.InvariantCulture, $"{separator}p{part++} AS (");
@@ -111,7 +116,7 @@ internal sealed class PostgresWrite(PostgresKnown known)
         }
 
         sql.Append(' ');
-        Print(main, sql, values);
+        Print(States(), sql, values);
         return PostgresConnections.Statement(sql.ToString(), [.. values]);
     }
 
@@ -122,6 +127,29 @@ internal sealed class PostgresWrite(PostgresKnown known)
     public static string Word<TStatus>(TStatus status)
         where TStatus : struct, Enum =>
         status.ToString().ToLowerInvariant();
+
+    private (string Sql, object[] Values) States() => states switch
+    {
+        [] => ("SELECT 1", []),
+        [var (grain, version, state)] => ("SELECT write_grain({0}, {1}, {2}, {3})", [grain.Type, grain.Key, version, state]),
+        _ => (
+            "SELECT write_grain(w.type, w.key, w.version, w.state) FROM unnest({0}::text[], {1}::text[], {2}::bigint[], {3}::text[]) AS w(type, key, version, state)",
+            [
+                states.Select(s => s.Grain.Type).ToArray(), states.Select(s => s.Grain.Key).ToArray(),
+                states.Select(s => s.Version).ToArray(), states.Select(s => s.State).ToArray(),
+            ]),
+    };
+
+    private (string Sql, object[] Values) Removed() => removed switch
+    {
+        [var (grain, name)] => ("DELETE FROM reminders WHERE type = {0} AND key = {1} AND name = {2}", [grain.Type, grain.Key, name]),
+        _ => (
+            """
+            DELETE FROM reminders r USING unnest({0}::text[], {1}::text[], {2}::text[]) AS w(type, key, name)
+            WHERE r.type = w.type COLLATE "C" AND r.key = w.key COLLATE "C" AND r.name = w.name COLLATE "C"
+            """,
+            [removed.Select(r => r.Grain.Type).ToArray(), removed.Select(r => r.Grain.Key).ToArray(), removed.Select(r => r.Name).ToArray()]),
+    };
 
     private static string Key(long number) => number.ToString("d19", CultureInfo.InvariantCulture);
 

@@ -1,0 +1,190 @@
+using Npgsql;
+
+namespace JitGrains.Runtime.Engine;
+
+/// <summary>
+/// Turns of different grains that wait at the same time share a transaction: their rows are locked by one statement, each
+/// decides by itself, and one statement and one commit write what all of them decided. A turn that finds nobody else goes at
+/// once. So the dearer a transaction is just then, the more of them share one.
+/// </summary>
+internal sealed partial class PostgresStore
+{
+    /// <summary>While one of them waits for the disk another decides; more would only make each smaller.</summary>
+    private const int BatchesAtOnce = 2;
+
+    private const int MostInBatch = 64;
+
+    // Nobody is waited for here: a row that someone else has locked, or that is not there yet, is its own turn's affair, and the
+    // others are not held up by it. In a subquery, so that each row is found by the index, whatever the planner takes the number of keys for.
+    private const string LockRows =
+        """
+        SELECT w.place, g.version, g.state
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(type, key, place)
+        CROSS JOIN LATERAL (SELECT version, state FROM grains WHERE type = w.type COLLATE "C" AND key = w.key COLLATE "C" FOR UPDATE SKIP LOCKED) g
+        """;
+
+    private readonly Lock batchGate = new();
+    private readonly Queue<WaitingTurn> waitingTurns = [];
+    private int batchesRunning;
+
+    /// <summary>Joins the next batch; null where the turn has to lock its row by itself.</summary>
+    private Task<ITurnSession?> JoinBatchAsync(GrainId grain)
+    {
+        var turn = new WaitingTurn(grain);
+        lock (batchGate)
+        {
+            waitingTurns.Enqueue(turn);
+            if (batchesRunning == BatchesAtOnce)
+                return turn.Task;
+            batchesRunning++;
+        }
+
+        _ = RunBatchesAsync();
+        return turn.Task;
+    }
+
+    private async Task RunBatchesAsync()
+    {
+        while (NextTurns() is { } turns)
+        {
+            try
+            {
+                if (await BeginBatchAsync(turns) is { } batch)
+                    await batch.CompleteAsync();
+            }
+            catch (Exception e)
+            {
+                // Who has begun already has been told by its batch.
+                foreach (var turn in turns)
+                    turn.TrySetException(e);
+            }
+        }
+    }
+
+    private List<WaitingTurn>? NextTurns()
+    {
+        lock (batchGate)
+        {
+            if (waitingTurns.Count == 0)
+            {
+                batchesRunning--;
+                return null;
+            }
+
+            var turns = new List<WaitingTurn>();
+            while (turns.Count < MostInBatch && waitingTurns.TryDequeue(out var turn))
+                turns.Add(turn);
+            return turns;
+        }
+    }
+
+    private async Task<TurnBatch?> BeginBatchAsync(List<WaitingTurn> turns)
+    {
+        while (true)
+        {
+            var connection = await connections.OpenAsync(CancellationToken.None);
+            try
+            {
+                var (rows, moment) = await LockAsync(connection, turns);
+                if (!epoch.IsCurrent(moment))
+                {
+                    await RollBackAsync(connection);
+                    await epoch.CatchUpAsync(connection, CancellationToken.None);
+                    await connection.DisposeAsync();
+                    continue;
+                }
+
+                connections.Succeeded();
+                return await BeginAsync(connection, turns, rows, Now(moment));
+            }
+            catch
+            {
+                await connection.DisposeAsync();
+                throw;
+            }
+        }
+    }
+
+    private async Task<TurnBatch?> BeginAsync(NpgsqlConnection connection, List<WaitingTurn> turns, List<LockedRow> rows, DateTimeOffset now)
+    {
+        if (rows.Count == 0 && turns is [var single])
+        {
+            // It has a transaction already; whom it waits for in there is no longer this batch's affair.
+            _ = single.BeginAloneAsync(() => LockAloneAsync(connection, single.Grain));
+            return null;
+        }
+
+        if (rows.Count == 0)
+            await connection.DisposeAsync();
+        var batch = rows.Count == 0 ? null : new TurnBatch(this, connection, rows.Count);
+        foreach (var row in rows)
+        {
+            var turn = turns[row.Place];
+            turn.TrySetResult(new BatchedSession(this, batch!, turn.Grain, row.State, row.Version, now));
+        }
+
+        foreach (var turn in turns)
+            turn.TrySetResult(null);
+        return batch;
+    }
+
+    private async Task<ITurnSession> LockAloneAsync(NpgsqlConnection connection, GrainId grain)
+    {
+        try
+        {
+            var (row, moment) = await MakeRowAsync(connection, grain, CancellationToken.None);
+            return new Session(this, connection, grain, row!.Value.State, row.Value.Version, Now(moment));
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task<(List<LockedRow> Rows, PostgresMoment Moment)> LockAsync(NpgsqlConnection connection, List<WaitingTurn> turns)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        AddBegin(batch);
+        batch.BatchCommands.Add(PostgresConnections.Statement(LockRows, turns.Select(t => t.Grain.Type).ToArray(), turns.Select(t => t.Grain.Key).ToArray()));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(Moment));
+        await using var reader = await batch.ExecuteReaderAsync(CancellationToken.None);
+        if (connections.Settings is not null)
+            await reader.NextResultAsync(CancellationToken.None);
+        var rows = new List<LockedRow>(turns.Count);
+        while (await reader.ReadAsync(CancellationToken.None))
+            rows.Add(new LockedRow((int)reader.GetInt64(0) - 1, reader.GetInt64(1), reader.IsDBNull(2) ? null : reader.GetString(2)));
+        await reader.NextResultAsync(CancellationToken.None);
+        await reader.ReadAsync(CancellationToken.None);
+        return (rows, ReadMoment(reader));
+    }
+
+    private readonly record struct LockedRow(int Place, long Version, string? State);
+
+    /// <summary>A turn that waits for a batch to take it.</summary>
+    private sealed class WaitingTurn(GrainId grain)
+    {
+        // The turn goes on elsewhere: the batch has others to begin.
+        private readonly TaskCompletionSource<ITurnSession?> began = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public GrainId Grain => grain;
+
+        public Task<ITurnSession?> Task => began.Task;
+
+        public void TrySetResult(ITurnSession? session) => began.TrySetResult(session);
+
+        public void TrySetException(Exception e) => began.TrySetException(e);
+
+        public async Task BeginAloneAsync(Func<Task<ITurnSession>> begin)
+        {
+            try
+            {
+                began.SetResult(await begin());
+            }
+            catch (Exception e)
+            {
+                began.SetException(e);
+            }
+        }
+    }
+}
