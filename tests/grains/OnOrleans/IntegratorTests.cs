@@ -3,7 +3,7 @@ using Integrators;
 
 namespace JitGrains.GrainTests;
 
-/// <summary>The example of docs/orleans.md: grains called from an integrator's own client, which has nothing but the contracts.</summary>
+/// <summary>The example of docs/orleans.md and of the package's page: grains called from an integrator's own client, which has nothing but the contracts.</summary>
 public sealed class IntegratorTests
 {
     [Fact]
@@ -22,11 +22,13 @@ public sealed class IntegratorTests
         Assert.Equal("there is no such request", await chat.ShowAsync(Sample.RequestId(99)));
     }
 
-    [Fact]
-    public void The_example_of_the_documentation_is_this_one() =>
+    [Theory]
+    [InlineData("../../../docs/orleans.md")]
+    [InlineData("../../../grains/PACKAGE.md")]
+    public void The_example_of_the_documentation_is_this_one(string page) =>
         Assert.Contains(
             File.ReadAllText(Beside("ChatApprovals.cs")),
-            File.ReadAllText(Beside("../../../docs/orleans.md")),
+            File.ReadAllText(Beside(page)),
             StringComparison.Ordinal);
 
     private static string Beside(string file, [CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, file);
