@@ -52,6 +52,7 @@ public static class SharedExtensions
         services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<DecisionHub>());
         services.AddSingleton<ICommitObserver, ClusterNews>();
         services.TryAddSingleton(LeaseTime.Machine);
+        services.AddSingleton(new MailSeal(keys.PayloadBinding));
         services.AddSingleton<MailBell>();
         services.AddSingleton<CondemnedGateways>();
         services.AddSingleton<IInvalidationService, InvalidationService>();

@@ -112,7 +112,7 @@ internal sealed class CallerEndpoints(
 
         if (view.Status == RequestStatus.Pending)
         {
-            var end = await holds.Wait(id, AskFactory.WaitOf(request, TimeSpan.Zero, LongestWait), context.RequestAborted);
+            var end = await holds.Wait(id, AskFactory.WaitOf(request, TimeSpan.Zero, LongestWait), forGrant: false, context.RequestAborted);
             if (end.CallerLeft)
                 return;
             view = end.Request ?? view;
@@ -133,7 +133,7 @@ internal sealed class CallerEndpoints(
         {
             // By way of the caller's own grain; the request's hears of it from there, and may have been decided before.
             await grains.GetGrain<IPrincipalGrain>(caller.Key).CancelRequest(new CancelRequestCommand(id, caller.Principal));
-            var end = await holds.Wait(id, CancelWait, context.RequestAborted);
+            var end = await holds.Wait(id, CancelWait, forGrant: false, context.RequestAborted);
             if (end.CallerLeft)
                 return;
             view = end.Request ?? view;

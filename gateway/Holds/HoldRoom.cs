@@ -10,7 +10,8 @@ namespace JitGrains.Gateway.Holds;
 /// <summary>How a hold ended.</summary>
 /// <param name="Request">The request as it stands now; null where its grain has not shown it yet.</param>
 /// <param name="CallerLeft">Whether the caller hung up, so that there is nobody to answer.</param>
-internal readonly record struct HoldEnd(ApprovalRequestView? Request, bool CallerLeft);
+/// <param name="Granted">Whether the grant is there, which the request may not show yet.</param>
+internal readonly record struct HoldEnd(ApprovalRequestView? Request, bool CallerLeft, bool Granted = false);
 
 /// <summary>
 /// Where callers wait for decisions. A caller that hangs up leaves its request open; at a stop everybody is answered at
@@ -24,7 +25,11 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
     public int Held => Volatile.Read(ref held);
 
     /// <summary>Waits for the request's decision, at most this long, and not at all where the room is full or the gateway stops.</summary>
-    public async Task<HoldEnd> Wait(string requestId, TimeSpan longest, CancellationToken callerLeft)
+    /// <param name="requestId">The request.</param>
+    /// <param name="longest">The longest.</param>
+    /// <param name="forGrant">Whether to wait no longer than until there is a grant.</param>
+    /// <param name="callerLeft">The caller has hung up.</param>
+    public async Task<HoldEnd> Wait(string requestId, TimeSpan longest, bool forGrant, CancellationToken callerLeft)
     {
         using var subscription = hub.Subscribe(requestId);
         var now = await requests.Find(requestId);
@@ -44,7 +49,7 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
         try
         {
             using var cut = CancellationTokenSource.CreateLinkedTokenSource(callerLeft, lifetime.ApplicationStopping);
-            await subscription.Decided.WaitAsync(longest, time, cut.Token);
+            await (forGrant ? Task.WhenAny(subscription.Decided, subscription.Granted) : subscription.Decided).WaitAsync(longest, time, cut.Token);
         }
         catch (TimeoutException)
         {
@@ -60,6 +65,10 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
             metrics.HoldEnded(time.GetElapsedTime(began), ended);
         }
 
-        return callerLeft.IsCancellationRequested ? new HoldEnd(now, CallerLeft: true) : new HoldEnd(await requests.Find(requestId), CallerLeft: false);
+        if (callerLeft.IsCancellationRequested)
+            return new HoldEnd(now, CallerLeft: true);
+        return forGrant && subscription.Granted.IsCompleted
+            ? new HoldEnd(now, CallerLeft: false, Granted: true)
+            : new HoldEnd(await requests.Find(requestId), CallerLeft: false);
     }
 }

@@ -22,6 +22,7 @@ internal sealed partial class LeaseKeeper(
     IStoreEpoch epoch,
     GatewayLease lease,
     LeaseMail mail,
+    MailBell bell,
     FormerIncarnations former,
     ExecutionRegistry registry,
     GrantViews views,
@@ -51,6 +52,7 @@ internal sealed partial class LeaseKeeper(
     private long renewals;
     private bool announced;
     private IDisposable? news;
+    private IDisposable? told;
     private Task keeping = Task.CompletedTask;
     private Task reading = Task.CompletedTask;
 
@@ -64,6 +66,11 @@ internal sealed partial class LeaseKeeper(
         {
             if (m.Key == open)
                 Signal(mailWaits);
+        });
+        told = bell.OnTold((id, what, answerTo) =>
+        {
+            if (open is { } incarnation)
+                _ = ApplyTold(incarnation, id, what, answerTo);
         });
         bus.Resumed += OnMailMayWait;
         epoch.Changed += OnEpochChanged;
@@ -108,6 +115,7 @@ internal sealed partial class LeaseKeeper(
     public void Dispose()
     {
         news?.Dispose();
+        told?.Dispose();
         bus.Resumed -= OnMailMayWait;
         epoch.Changed -= OnEpochChanged;
         stop.Dispose();
@@ -271,6 +279,25 @@ internal sealed partial class LeaseKeeper(
                 // The next renewal says whether there is mail.
                 LogMailNotRead(logger, e);
             }
+        }
+    }
+
+    /// <summary>What came by the bus: nothing is read or written for it, and several are at it at once.</summary>
+    private async Task ApplyTold(string incarnation, string id, Invalidation what, string answerTo)
+    {
+        try
+        {
+            var applied = await mail.Apply([what], options.DrainWithin, stop.Token);
+            if (open != incarnation)
+                return;
+            if (applied)
+                bell.Acknowledge(incarnation, [id], answerTo);
+            else
+                GiveUp();
+        }
+        catch (Exception) when (stop.IsCancellationRequested)
+        {
+            // The lease is given up in a moment.
         }
     }
 

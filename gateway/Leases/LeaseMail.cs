@@ -8,10 +8,10 @@ namespace JitGrains.Gateway.Leases;
 
 /// <summary>
 /// Applies what this gateway is told, and says so. What a mail says is applied by every part of the gateway within the
-/// limit, or the lease is given up: nobody has to wait for a gateway that cannot. Not thread-safe: one reader.
+/// limit, or the lease is given up: nobody has to wait for a gateway that cannot. Reading is for one at a time.
 /// </summary>
 internal sealed partial class LeaseMail(
-    IGrainFactory grains, IClusterBus bus, IEnumerable<IInvalidationTarget> targets, GatewayOptions options, LeaseTime time, ILogger<LeaseMail> logger)
+    IGrainFactory grains, MailBell bell, IEnumerable<IInvalidationTarget> targets, GatewayOptions options, LeaseTime time, ILogger<LeaseMail> logger)
 {
     /// <summary>Ids that fit into one message of the bus.</summary>
     private const int IdsInMessage = 128;
@@ -31,7 +31,7 @@ internal sealed partial class LeaseMail(
         var done = results.Where(r => r.Applied).Select(r => r.Mail.Id).ToImmutableArray();
         applied.UnionWith(done);
         foreach (var ids in done.Chunk(IdsInMessage))
-            bus.Publish(new BusMessage(BusTopics.Acknowledged, incarnation, string.Join(',', ids)));
+            bell.Acknowledge(incarnation, ids);
         if (applied.Count > 0)
             await gateway.Acknowledge(new AcknowledgeMail([.. applied])).WaitAsync(options.Lease, time.Provider, stop);
         return results.All(r => r.Applied);

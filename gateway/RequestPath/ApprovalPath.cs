@@ -124,9 +124,15 @@ internal sealed class ApprovalPath(
         var wait = AskFactory.WaitOf(call);
         if (rule.Terms.Automatic && wait < AutomaticWait)
             wait = AutomaticWait;
-        var end = await holds.Wait(requestId, wait, call.Context.RequestAborted);
+        var end = await holds.Wait(requestId, wait, forGrant: true, call.Context.RequestAborted);
         if (end.CallerLeft)
             return;
+        if (end.Granted)
+        {
+            await AfterApproval(bound, requestId);
+            return;
+        }
+
         // The caller is told an id by which it can be looked up at once.
         var request = end.Request ?? await requests.FindRaised(requestId);
         switch (request?.Status)

@@ -53,14 +53,19 @@ internal static class GrantEndpoints
             return malformed;
 
         var caller = http.Caller();
-        if (await readModel.GetGrantAsync(id, http.RequestAborted) is not { } grant
-            || await RequestOf(grant, caller, access, readModel, http.RequestAborted) is not { } request)
+        // An operator may revoke any: there is nothing to look up first.
+        if (!access.IsOperator(caller))
         {
-            return Problems.NotFound("grant");
+            if (await readModel.GetGrantAsync(id, http.RequestAborted) is not { } grant
+                || await RequestOf(grant, caller, access, readModel, http.RequestAborted) is not { } request)
+            {
+                return Problems.NotFound("grant");
+            }
+
+            if (!Access.IsApprover(caller, request))
+                return Problems.Forbidden("Operators and the request's approvers revoke grants; holders give theirs back at the gateway.");
         }
 
-        if (!access.IsOperator(caller) && !Access.IsApprover(caller, request))
-            return Problems.Forbidden("Operators and the request's approvers revoke grants; holders give theirs back at the gateway.");
         // Not cut short by a client that hangs up: what was begun is told to every gateway.
         var reply = await revocation.RevokeGrantAsync(id, order, CancellationToken.None);
         return reply.Value is { } result ? Json.Ok(result) : Problems.From(reply.Refusal!, time.GetUtcNow());

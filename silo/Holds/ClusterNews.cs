@@ -1,5 +1,4 @@
 using JitGrains.Approvals;
-using JitGrains.Grants;
 using JitGrains.Outbox;
 using JitGrains.Runtime.Engine;
 
@@ -20,9 +19,8 @@ internal sealed class ClusterNews(IClusterBus bus) : ICommitObserver
                 case OutboxMessage.ShowRequest { Request: { Status: not RequestStatus.Pending } request }:
                     bus.Publish(new BusMessage(BusTopics.Decided, request.Id));
                     break;
-                // Uses and ends of grants are no news to wait for.
-                case OutboxMessage.ShowGrant { Grant: { Status: GrantStatus.Active } grant } when grant.UsesLeft == grant.Uses:
-                    bus.Publish(new BusMessage(BusTopics.View, grant.CallerKey));
+                case OutboxMessage.ShowGrant { Grant: var grant } when DecisionHub.IsNew(grant):
+                    bus.Publish(new BusMessage(BusTopics.View, grant.CallerKey, grant.RequestId));
                     break;
                 default:
                     break;

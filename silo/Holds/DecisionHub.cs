@@ -1,22 +1,33 @@
 using JitGrains.Approvals;
+using JitGrains.Grants;
 using JitGrains.Outbox;
 using JitGrains.Runtime.Engine;
+using JitGrains.Wire;
 
 namespace JitGrains.Silo.Holds;
 
 /// <summary>
 /// Wakes whoever waits for a request's decision in this process, right after the turn that decided it is durable: a turn
-/// of this process at once, one of another by the bus. Subscribe first, then read the request, then wait: so no decision can
+/// of this process at once, one of another by the bus. A grant is there a moment before its request says so. Subscribe first, then read the request, then wait: so no decision can
 /// fall in between. Ten thousand waiters cost a dictionary entry and a task each. Thread-safe.
 /// </summary>
 public sealed class DecisionHub : ICommitObserver, IDisposable
 {
     private readonly IDisposable news;
+    private readonly IDisposable grants;
     private readonly Lock gate = new();
     private readonly Dictionary<string, Channel> channels = new(StringComparer.Ordinal);
 
     /// <summary>Creates the hub and has it listen to the bus.</summary>
-    public DecisionHub(IClusterBus bus) => news = bus.Subscribe(BusTopics.Decided, message => Tell(message.Key));
+    public DecisionHub(IClusterBus bus)
+    {
+        news = bus.Subscribe(BusTopics.Decided, message => Tell(message.Key));
+        grants = bus.Subscribe(BusTopics.View, message =>
+        {
+            if (message.Data is { } requestId)
+                TellGranted(requestId);
+        });
+    }
 
     /// <summary>How many wait at the moment.</summary>
     public int Waiting
@@ -46,7 +57,7 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
             if (!channels.TryGetValue(requestId, out var channel))
                 channels[requestId] = channel = new Channel();
             channel.Subscribers++;
-            return new DecisionSubscription(this, requestId, channel.Decided.Task);
+            return new DecisionSubscription(this, requestId, channel.Decided.Task, channel.Granted.Task);
         }
     }
 
@@ -57,6 +68,8 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
         {
             if (message is OutboxMessage.ShowRequest { Request: { Status: not RequestStatus.Pending } request })
                 Tell(request.Id);
+            else if (message is OutboxMessage.ShowGrant { Grant: var grant } && IsNew(grant))
+                TellGranted(grant.RequestId);
         }
     }
 
@@ -71,7 +84,14 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => news.Dispose();
+    public void Dispose()
+    {
+        news.Dispose();
+        grants.Dispose();
+    }
+
+    /// <summary>Whether it came to be just now. Uses and ends of grants are no news to wait for.</summary>
+    internal static bool IsNew(GrantView grant) => grant.Status == GrantStatus.Active && grant.UsesLeft == grant.Uses;
 
     internal void Unsubscribe(string requestId)
     {
@@ -82,10 +102,21 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
         }
     }
 
+    private void TellGranted(string requestId)
+    {
+        lock (gate)
+        {
+            if (channels.TryGetValue(requestId, out var channel))
+                channel.Granted.TrySetResult();
+        }
+    }
+
     private sealed class Channel
     {
         // The committing turn must not run the waiters' continuations.
         public TaskCompletionSource Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource Granted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public int Subscribers { get; set; }
     }
@@ -98,15 +129,19 @@ public sealed class DecisionSubscription : IDisposable
     private readonly string requestId;
     private int disposed;
 
-    internal DecisionSubscription(DecisionHub hub, string requestId, Task decided)
+    internal DecisionSubscription(DecisionHub hub, string requestId, Task decided, Task granted)
     {
         this.hub = hub;
         this.requestId = requestId;
         Decided = decided;
+        Granted = granted;
     }
 
     /// <summary>Completes when the request was decided after the subscription began.</summary>
     public Task Decided { get; }
+
+    /// <summary>Completes when the request's grant came to be after the subscription began; it may yet be shown as pending.</summary>
+    public Task Granted { get; }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -11,8 +11,11 @@ internal sealed class CondemnedGateways(LeaseTime time)
 {
     private readonly ConcurrentDictionary<string, long> since = new(StringComparer.Ordinal);
 
-    /// <summary>Notes that it is condemned: call it after the answer that said so has come. The first time counts.</summary>
+    /// <summary>Notes that it is condemned, or closed: call it after the answer that said so has come. The first time counts.</summary>
     public void Note(string incarnation) => since.TryAdd(incarnation, time.Provider.GetTimestamp());
+
+    /// <summary>Whether its lease is known to be open no more, which it never is again.</summary>
+    public bool IsOver(string incarnation) => since.ContainsKey(incarnation);
 
     /// <summary>How long nothing can be taken for over yet; zero or less once it can.</summary>
     /// <param name="incarnation">The incarnation, noted before.</param>

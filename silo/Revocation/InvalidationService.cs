@@ -6,15 +6,18 @@ using Microsoft.Extensions.Logging;
 namespace JitGrains.Silo.Revocation;
 
 /// <summary>
-/// Leaves mail for every incarnation in the directory, wakes them, and waits for each to acknowledge; whoever does not is
-/// condemned and waited out. What is to be told one gateway while a post to it is being written travels with the next.
-/// Thread-safe.
+/// Tells every gateway by the bus, and waits until each incarnation in the directory has acknowledged. For whoever has not
+/// after a moment mail is left; who does not acknowledge that either is condemned and waited out. What is to be told one
+/// gateway while a post to it is being written travels with the next. Thread-safe.
 /// </summary>
 internal sealed partial class InvalidationService(
     IGrainFactory grains, MailBell bell, CondemnedGateways condemned, IIdGenerator ids, LeaseTime time, ILogger<InvalidationService> logger) : IInvalidationService
 {
     /// <summary>How long a gateway has. Its own limit is shorter, so that it can give up its lease instead of being condemned.</summary>
     public static readonly TimeSpan AcknowledgeWithin = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How much of that it is waited for what the bus alone has told, before there is mail.</summary>
+    private static readonly TimeSpan MailAfter = TimeSpan.FromMilliseconds(100);
 
     /// <summary>How often its grain is asked meanwhile, in case the bus lost something.</summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(100);
@@ -40,13 +43,41 @@ internal sealed partial class InvalidationService(
     /// <inheritdoc/>
     public async Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken)
     {
-        // Read after what is invalidated was committed: whoever enters later reads what is new.
-        var list = await Try(() => grains.GetGrain<IGatewayDirectoryGrain>(IGatewayDirectoryGrain.Key).List());
-        var reached = await Task.WhenAll(list.Entries.Select(e => Reach(e.Incarnation, what))).WaitAsync(cancellationToken);
-        return new InvalidationResult(reached.Count(r => r == Reached.Acknowledged), reached.Count(r => r == Reached.WaitedOut));
+        var mail = ids.NewSuffix();
+        var heard = bell.Expect(mail);
+        try
+        {
+            // Both after what is invalidated was committed. Whoever enters the directory later reads what is new.
+            var told = bell.Tell(mail, what);
+            var list = await Try(() => grains.GetGrain<IGatewayDirectoryGrain>(IGatewayDirectoryGrain.Key).List());
+            var reached = await Task.WhenAll(list.Entries.Select(e => Reach(e.Incarnation, what, told ? heard : null))).WaitAsync(cancellationToken);
+            return new InvalidationResult(reached.Count(r => r == Reached.Acknowledged), reached.Count(r => r == Reached.WaitedOut));
+        }
+        finally
+        {
+            bell.Forget(mail);
+        }
     }
 
-    private Task<Reached> Reach(string incarnation, Invalidation what)
+    private async Task<Reached> Reach(string incarnation, Invalidation what, Acknowledgements? heard)
+    {
+        if (heard is not null && !condemned.IsOver(incarnation))
+        {
+            try
+            {
+                await heard.Of(incarnation).WaitAsync(MailAfter, time.Provider);
+                return Reached.Acknowledged;
+            }
+            catch (TimeoutException)
+            {
+                // It, or its answer, did not get through, or it takes its time.
+            }
+        }
+
+        return await Mail(incarnation, what);
+    }
+
+    private Task<Reached> Mail(string incarnation, Invalidation what)
     {
         var letter = new Letter(what);
         bool first;
@@ -81,7 +112,7 @@ internal sealed partial class InvalidationService(
             }
 
             var mail = new GatewayMail(ids.NewSuffix(), [.. batch.Select(l => l.What)]);
-            var rings = bell.Expect(mail.Id);
+            var rings = bell.Expect(mail.Id).Of(incarnation);
             try
             {
                 var posted = await Try(() => grains.GetGrain<IGatewayGrain>(incarnation).Post(mail));
@@ -106,7 +137,7 @@ internal sealed partial class InvalidationService(
                 return;
             }
 
-            if (end.Phase == LeasePhase.Condemned)
+            if (end.Phase is LeasePhase.Condemned or LeasePhase.Closed)
                 condemned.Note(incarnation);
             await Task.WhenAll(batch.Select(async l => l.Reached.TrySetResult(await Settle(incarnation, end, l.What))));
         }
@@ -146,7 +177,7 @@ internal sealed partial class InvalidationService(
             if (await Try(gateway.Get) is { Phase: not LeasePhase.Open } ended)
                 return ended;
         }
-        while (time.Provider.GetElapsedTime(began) < AcknowledgeWithin);
+        while (time.Provider.GetElapsedTime(began) < AcknowledgeWithin - MailAfter);
 
         var view = await Condemn(gateway, mail);
         if (view.Phase == LeasePhase.Open)

@@ -1,41 +1,100 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
+using JitGrains.Gateways;
+using JitGrains.Json;
 using JitGrains.Runtime.Engine;
 
 namespace JitGrains.Silo.Revocation;
 
 /// <summary>
-/// The bus' part in mail: wakes gateways, and hears what they have acknowledged. An acknowledgement names the mail by its
-/// random id and comes from the gateway that applied it, so it counts however it travelled. Thread-safe.
+/// The bus' part in mail, on both sides: tells gateways, wakes them, and hears what they have acknowledged. An
+/// acknowledgement names the mail by its random id and comes from the gateway that applied it, so it counts however it
+/// travelled. Thread-safe.
 /// </summary>
-internal sealed class MailBell : IDisposable
+public sealed class MailBell : IDisposable
 {
-    private readonly ConcurrentDictionary<string, TaskCompletionSource> expected = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Acknowledgements> expected = new(StringComparer.Ordinal);
     private readonly IClusterBus bus;
+    private readonly MailSeal seal;
     private readonly IDisposable subscription;
 
-    /// <summary>Starts to listen.</summary>
-    public MailBell(IClusterBus bus)
+    /// <summary>Starts to listen for acknowledgements.</summary>
+    public MailBell(IClusterBus bus, MailSeal seal)
     {
-        this.bus = bus;
+        (this.bus, this.seal) = (bus, seal);
         subscription = bus.Subscribe(BusTopics.Acknowledged, message =>
         {
-            foreach (var id in (message.Data ?? "").Split(','))
+            foreach (var id in seal.Open(message.Topic, message.Key, message.Data)?.Split(',') ?? [])
             {
-                if (expected.TryGetValue(id, out var rings))
-                    rings.TrySetResult();
+                if (expected.TryGetValue(id, out var acknowledged))
+                    acknowledged.Hear(message.Key);
             }
         });
     }
 
-    /// <summary>Completes when this mail is acknowledged. Call it before the mail is posted, and <see cref="Forget"/> in the end.</summary>
-    public Task Expect(string mail) => expected.GetOrAdd(mail, static _ => new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+    /// <summary>Listens for who acknowledges this mail. Call it before the mail is sent, and <see cref="Forget"/> in the end.</summary>
+    public Acknowledgements Expect(string mail) => expected.GetOrAdd(mail, static _ => new Acknowledgements());
 
     /// <summary>Stops listening for this mail.</summary>
     public void Forget(string mail) => expected.TryRemove(mail, out _);
 
+    /// <summary>Tells every gateway at once, without leaving anything for those that do not hear it; false where it is too much to tell.</summary>
+    public bool Tell(string mail, Invalidation what)
+    {
+        var data = seal.Seal(BusTopics.Told, mail, JsonSerializer.Serialize(new Telling(bus.Address, what), JitJson.Options));
+        if (data.Length > BusMessage.MaxData)
+            return false;
+        bus.Publish(new BusMessage(BusTopics.Told, mail, data));
+        return true;
+    }
+
+    /// <summary>Has a gateway listen to what is told: the mail's id, what to apply, and whom to answer. The handler must be quick and not throw.</summary>
+    public IDisposable OnTold(Action<string, Invalidation, string> handler) => bus.Subscribe(BusTopics.Told, message =>
+    {
+        if (seal.Open(message.Topic, message.Key, message.Data) is { } text && Read(text) is { } told)
+            handler(message.Key, told.What, told.AnswerTo);
+    });
+
     /// <summary>Tells a gateway that there is mail.</summary>
     public void Wake(string incarnation) => bus.Publish(new BusMessage(BusTopics.Mail, incarnation));
 
+    /// <summary>Says that mail was applied.</summary>
+    /// <param name="incarnation">Who has applied it.</param>
+    /// <param name="mails">Its ids; no more than fit into a message of the bus.</param>
+    /// <param name="to">The process that asked, or null where that is not known.</param>
+    public void Acknowledge(string incarnation, IEnumerable<string> mails, string? to = null) =>
+        bus.Publish(new BusMessage(BusTopics.Acknowledged, incarnation, seal.Seal(BusTopics.Acknowledged, incarnation, string.Join(',', mails)), to));
+
     /// <inheritdoc/>
     public void Dispose() => subscription.Dispose();
+
+    private static Telling? Read(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Telling>(text, JitJson.Options);
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            // From a later version. There will be mail, and what happens to that is for its reader.
+            return null;
+        }
+    }
+
+    private sealed record Telling(string AnswerTo, Invalidation What);
+}
+
+/// <summary>Who has acknowledged one mail. Thread-safe.</summary>
+public sealed class Acknowledgements
+{
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> gateways = new(StringComparer.Ordinal);
+
+    /// <summary>Completes once this incarnation has, also where it did before the call.</summary>
+    public Task Of(string incarnation) => Source(incarnation).Task;
+
+    /// <summary>An incarnation has.</summary>
+    public void Hear(string incarnation) => Source(incarnation).TrySetResult();
+
+    private TaskCompletionSource Source(string incarnation) =>
+        gateways.GetOrAdd(incarnation, static _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using JitGrains.ClusterTests.Load;
 using JitGrains.ClusterTests.Running;
@@ -14,6 +15,12 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
     private const int Connections = 32;
     private const int Revocations = 200;
     private const int Votes = 200;
+
+    // Rounds before those that count, a third of them at a time.
+    private const int WarmUp = 240;
+    private const string RevocationHead = "| revocation, round trip | count | p50 | p99 | leases waited out |\n|---|---:|---:|---:|---:|";
+    private const string VotingHead = "| from vote to the held caller's first byte | count | p50 | p99 |\n|---|---:|---:|---:|";
+
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(5);
 
     // What a busy machine keeps waiting is measured, and no failure.
@@ -22,7 +29,8 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
     private readonly Person bob = Person.Of(issuer, "bob", "managers");
     private int people;
 
-    public static async Task<int> RunAsync()
+    /// <param name="idleOnly">Only revocations and votes with nothing else going on.</param>
+    public static async Task<int> RunAsync(bool idleOnly)
     {
         Console.WriteLine($"Engine: {(OrleansDatabase.IsEngine ? "Orleans" : "built in")}.");
         Console.WriteLine($"Clients, upstream, silos, gateways and PostgreSQL share this machine's {Environment.ProcessorCount} cores.");
@@ -37,89 +45,129 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         };
         await using var cluster = await Cluster.Start(gateways: 1, silos: 2, settings, faults: false);
         using var bench = new ClusterBench(cluster, issuer, waits);
-        await bench.MeasureAsync();
+        await (idleOnly ? bench.MeasureIdleAsync() : bench.MeasureAsync());
         return 0;
     }
 
     public void Dispose() => client.Dispose();
 
+    private async Task MeasureIdleAsync()
+    {
+        List<string> revocation = [], voting = [];
+        await RevocationAsync(revocation, load: false);
+        await cluster.Grow(3);
+        await RevocationAsync(revocation, load: false);
+        await VotingAsync(voting, load: false);
+        await cluster.Grow(8);
+        await RevocationAsync(revocation, load: false);
+        Table(RevocationHead, revocation);
+        Table(VotingHead, voting);
+    }
+
     private async Task MeasureAsync()
     {
-        List<string> revocation = [], allowed = [];
+        List<string> revocation = [], allowed = [], voting = [];
         await AllowedAsync(allowed);
-        await RevocationAsync(revocation);
+        await RevocationAsync(revocation, load: false);
+        await RevocationAsync(revocation, load: true);
         await cluster.Grow(2);
         await AllowedAsync(allowed);
         await cluster.Grow(3);
-        await RevocationAsync(revocation);
-        var voting = await VotingAsync();
+        await RevocationAsync(revocation, load: false);
+        await RevocationAsync(revocation, load: true);
+        await VotingAsync(voting, load: false);
+        await VotingAsync(voting, load: true);
         var consuming = await ConsumingAsync();
         await cluster.Grow(4);
         await AllowedAsync(allowed);
         await cluster.Grow(8);
-        await RevocationAsync(revocation);
+        await RevocationAsync(revocation, load: false);
+        await RevocationAsync(revocation, load: true);
 
-        Table("| revocation, round trip | count | p50 | p99 | leases waited out |\n|---|---:|---:|---:|---:|", revocation);
-        Table("| from vote to the held caller's first byte | count | p50 | p99 |\n|---|---:|---:|---:|", voting);
+        Table(RevocationHead, revocation);
+        Table(VotingHead, voting);
         Table($"| executions of counted grants, {Connections} connections, {Connections} principals, through 3 gateways | per second | p50 | p99 |\n|---|---:|---:|---:|", consuming);
         Table($"| allowed calls, {Connections} connections | requests/s | p99 | failed | share that waited for the database |\n|---|---:|---:|---:|---:|", allowed);
     }
 
-    /// <summary>Grants revoked one after the other, with nothing else going on and with allowed calls through every gateway.</summary>
-    private async Task RevocationAsync(List<string> rows)
+    /// <summary>Grants revoked one after the other, with nothing else going on or with allowed calls through every gateway.</summary>
+    private async Task RevocationAsync(List<string> rows, bool load)
     {
-        foreach (var load in new[] { false, true })
+        using var stop = new CancellationTokenSource();
+        var loading = load ? LoadAsync(NewPerson(), stop.Token) : Task.CompletedTask;
+        var figures = new Figures();
+        var condemned = 0;
+        for (var i = -WarmUp; i < Revocations; i++)
         {
-            var caller = NewPerson();
-            using var stop = new CancellationTokenSource();
-            var loading = load ? LoadAsync(caller, stop.Token) : Task.CompletedTask;
-            var figures = new Figures();
-            var condemned = 0;
-            for (var i = 0; i < Revocations; i++)
-            {
-                // A holder of its own each time, with the grant in every gateway's memory.
-                var holder = NewPerson();
-                var grant = await GrantAsync(holder, "bench.many", $"n={i}");
-                foreach (var gateway in cluster.Gateways)
-                    await MustAsync(await client.Send("GET", new Uri(gateway.Process.Gateway, $"/many/{i}"), holder.Token));
-                var answer = await MustAsync(await client.Send("DELETE", new Uri(cluster.Silos[i % cluster.Silos.Count].Process.Control, $"/api/v1/grants/{grant}"), dave.Token, new { reason = "bench" }, TimeSpan.FromMinutes(1)));
-                figures.Add(answer.At!.Value - answer.SentAt);
-                condemned += answer.Json["gateways_condemned"]!.GetValue<int>();
-            }
-
-            await stop.CancelAsync();
-            await loading;
-            rows.Add($"| {cluster.Gateways.Count} gateways, {(load ? "under load" : "idle")} | {figures} | {condemned} |");
+            await MaybeRestAsync(i, load);
+            // A holder of its own each time, with the grant in every gateway's memory.
+            var number = WarmUp + i;
+            var holder = NewPerson();
+            var grant = await GrantAsync(holder, "bench.many", $"n={number}");
+            foreach (var gateway in cluster.Gateways)
+                await MustAsync(await client.Send("GET", new Uri(gateway.Process.Gateway, $"/many/{number}"), holder.Token));
+            var silo = cluster.Silos[number % cluster.Silos.Count].Process.Control;
+            var answer = await MustAsync(await client.Send("DELETE", new Uri(silo, $"/api/v1/grants/{grant}"), dave.Token, new { reason = "bench" }));
+            if (i < 0)
+                continue;
+            figures.Add(answer.At!.Value - answer.SentAt);
+            condemned += answer.Json["gateways_condemned"]!.GetValue<int>();
         }
+
+        await stop.CancelAsync();
+        await loading;
+        rows.Add($"| {cluster.Gateways.Count} gateways, {Called(load)} | {figures} | {condemned} |");
     }
 
     /// <summary>A call held at one gateway, and the vote at a silo; the time is from before the vote is sent.</summary>
-    private async Task<List<string>> VotingAsync()
+    private async Task VotingAsync(List<string> rows, bool load)
     {
-        var rows = new List<string>();
-        foreach (var load in new[] { false, true })
+        using var stop = new CancellationTokenSource();
+        var loading = load ? LoadAsync(NewPerson(), stop.Token) : Task.CompletedTask;
+        using var held = new Client(oneByOne: true);
+        var figures = new Figures();
+        for (var i = -WarmUp; i < Votes; i++)
         {
-            using var stop = new CancellationTokenSource();
-            var loading = load ? LoadAsync(NewPerson(), stop.Token) : Task.CompletedTask;
-            using var held = new Client(oneByOne: true);
-            var figures = new Figures();
-            for (var i = 0; i < Votes; i++)
-            {
-                var caller = NewPerson();
-                var gateway = cluster.Gateways[i % cluster.Gateways.Count].Process.Gateway;
-                var call = held.Send("POST", new Uri(gateway, $"/hold/{i}"), caller.Token, new { i }, TimeSpan.FromMinutes(1), default, ("Prefer", "wait=30"));
-                var silo = cluster.Silos[i % cluster.Silos.Count].Process.Control;
-                var (id, digest) = await PendingAsync(silo, $"n={i}");
-                var vote = await MustAsync(await client.Send("POST", new Uri(silo, $"/api/v1/requests/{id}/votes"), bob.Token, new { decision = "approve", digest }));
-                figures.Add((await MustAsync(await call)).At!.Value - vote.SentAt);
-            }
-
-            await stop.CancelAsync();
-            await loading;
-            rows.Add($"| {(load ? "under load" : "idle")} | {figures} |");
+            await MaybeRestAsync(i, load);
+            var number = WarmUp + i;
+            var caller = NewPerson();
+            var gateway = cluster.Gateways[number % cluster.Gateways.Count].Process.Gateway;
+            var call = held.Send("POST", new Uri(gateway, $"/hold/{number}"), caller.Token, new { number }, TimeSpan.FromMinutes(1), default, ("Prefer", "wait=30"));
+            var silo = cluster.Silos[number % cluster.Silos.Count].Process.Control;
+            var (id, digest) = await PendingAsync(silo, $"n={number}");
+            var vote = await MustAsync(await client.Send("POST", new Uri(silo, $"/api/v1/requests/{id}/votes"), bob.Token, new { decision = "approve", digest }));
+            var answer = await MustAsync(await call);
+            if (i >= 0)
+                figures.Add(answer.At!.Value - vote.SentAt);
         }
 
-        return rows;
+        await stop.CancelAsync();
+        await loading;
+        rows.Add($"| {Called(load)} | {figures} |");
+    }
+
+    /// <summary>
+    /// After each third of the warm-up the processes compile what has turned out to be run often; on few cores that takes longer
+    /// than all that is measured. With nothing else going on, it is waited for.
+    /// </summary>
+    private async Task MaybeRestAsync(int round, bool load)
+    {
+        if (load || round > 0 || round == -WarmUp || round % (WarmUp / 3) != 0)
+            return;
+        using var ticks = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        for (var (i, used) = (0, Used()); i < 30 && await ticks.WaitForNextTickAsync(); i++)
+        {
+            var now = Used();
+            if (now - used < TimeSpan.FromMilliseconds(60) * cluster.Members.Count)
+                return;
+            used = now;
+        }
+
+        TimeSpan Used() => TimeSpan.FromTicks(cluster.Members.Sum(m =>
+        {
+            using var process = Process.GetProcessById(m.Process.Id);
+            return process.TotalProcessorTime.Ticks;
+        }));
     }
 
     private async Task<List<string>> ConsumingAsync()
@@ -219,6 +267,8 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         answer.Succeeded ? Task.FromResult(answer) : throw new InvalidOperationException($"answered {answer.Status}: {answer.Body}{answer.Because}");
 
     private Person NewPerson() => Person.Of(issuer, $"bench-{people++}", "engineering");
+
+    private static string Called(bool load) => load ? "under load" : "idle";
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -7,6 +7,9 @@ namespace JitGrains.Runtime.Engine;
 /// </summary>
 public interface IClusterBus
 {
+    /// <summary>Where this process alone is reached: for <see cref="BusMessage.To"/> of what answers it.</summary>
+    string Address { get; }
+
     /// <summary>Sends to every process of the cluster, this one included; messages of the same moment travel together.</summary>
     void Publish(BusMessage message);
 
@@ -20,8 +23,13 @@ public interface IClusterBus
 /// <summary>A message of the bus.</summary>
 /// <param name="Topic">One of <see cref="BusTopics"/>.</param>
 /// <param name="Key">What it is about; no secret, and no personal data beyond a caller's key.</param>
-/// <param name="Data">What else is to be known, or null; at most 4,000 characters.</param>
-public sealed record BusMessage(string Topic, string Key, string? Data = null);
+/// <param name="Data">What else is to be known, or null; at most <see cref="MaxData"/> characters.</param>
+/// <param name="To">The only process that needs it, by its <see cref="IClusterBus.Address"/>; others may get it all the same.</param>
+public sealed record BusMessage(string Topic, string Key, string? Data = null, string? To = null)
+{
+    /// <summary>Most characters of <see cref="Data"/>.</summary>
+    public const int MaxData = 4_000;
+}
 
 /// <summary>The topics of the bus.</summary>
 public static class BusTopics
@@ -32,13 +40,16 @@ public static class BusTopics
     /// <summary>An approval request is decided; the key is its id.</summary>
     public const string Decided = "decided";
 
-    /// <summary>A principal has a new grant; the key is the caller's.</summary>
+    /// <summary>A principal has a new grant; the key is the caller's, the data its request's id.</summary>
     public const string View = "view";
 
     /// <summary>A gateway has mail; the key is its incarnation.</summary>
     public const string Mail = "mail";
 
-    /// <summary>A gateway has acknowledged mail; the key is its incarnation, the data the mail's ids with commas between.</summary>
+    /// <summary>What every gateway must no longer rely on, in the data; the key is a mail's id.</summary>
+    public const string Told = "told";
+
+    /// <summary>A gateway has acknowledged mail; the key is its incarnation, the data the mail's ids.</summary>
     public const string Acknowledged = "ack";
 
     /// <summary>A delivery to a system outside was queued.</summary>

@@ -14,6 +14,8 @@ internal sealed class InProcessBus : IClusterBus
         remove { }
     }
 
+    public string Address => "";
+
     public void Publish(BusMessage message)
     {
         if (topics.TryGetValue(message.Topic, out var subscribers))

@@ -40,10 +40,14 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
     /// <summary>Completes once the process listens for the first time, and <see cref="Resumed"/> was raised for it.</summary>
     internal Task Listening => listening.Task;
 
+    public string Address => self;
+
     public void Publish(BusMessage message)
     {
-        Tell(message);
-        outgoing.Writer.TryWrite(message);
+        if (message.To is null || message.To == self)
+            Tell(message);
+        if (message.To != self)
+            outgoing.Writer.TryWrite(message);
     }
 
     public IDisposable Subscribe(string topic, Action<BusMessage> handler) =>
@@ -98,8 +102,15 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
         await using var connection = new NpgsqlConnection(text.ToString());
         connection.Notification += (_, notification) => Receive(notification.Payload);
         await connection.OpenAsync(stopping);
-        await using (var listen = new NpgsqlCommand($"LISTEN {PostgresPayload.Channel}", connection))
+        // What is for this process alone wakes no other.
+        foreach (var channel in new[] { PostgresPayload.ChannelOf(self), PostgresPayload.Channel })
+        {
+#pragma warning disable CA2100 // Letters and digits of our own.
+            await using var listen = new NpgsqlCommand($"LISTEN {channel}", connection);
+#pragma warning restore CA2100
             await listen.ExecuteNonQueryAsync(stopping);
+        }
+
         succeeded();
         Resumed?.Invoke(this, EventArgs.Empty);
         listening.TrySetResult();
@@ -121,11 +132,19 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
             gathered.Clear();
             while (gathered.Count < Capacity && outgoing.Reader.TryRead(out var message))
                 gathered.Add(message);
-            var payloads = PostgresPayload.Print(self, gathered, out var tooLong);
-            if (tooLong > 0)
-                LogTooLong(logger, tooLong);
+            List<string> channels = [], payloads = [];
+            foreach (var messages in gathered.GroupBy(m => m.To, StringComparer.Ordinal))
+            {
+                payloads.AddRange(PostgresPayload.Print(self, messages, out var tooLong));
+                if (tooLong > 0)
+                    LogTooLong(logger, tooLong);
+                while (channels.Count < payloads.Count)
+                    channels.Add(PostgresPayload.ChannelOf(messages.Key));
+            }
+
             await using var command = pool.CreateCommand(
-                $"SELECT set_config('synchronous_commit', 'off', true), pg_notify('{PostgresPayload.Channel}', p) FROM unnest($1::text[]) p");
+                "SELECT set_config('synchronous_commit', 'off', true), pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS n(c, p)");
+            command.Parameters.Add(new NpgsqlParameter { Value = channels });
             command.Parameters.Add(new NpgsqlParameter { Value = payloads });
             await command.ExecuteNonQueryAsync(stopping);
             succeeded();

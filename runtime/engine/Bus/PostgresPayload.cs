@@ -12,12 +12,15 @@ internal static class PostgresPayload
     /// <summary>The channel that every process listens to.</summary>
     public const string Channel = "jitgrains";
 
+    /// <summary>The channel of one process, or the one of all.</summary>
+    public static string ChannelOf(string? process) => process is null ? Channel : $"{Channel}_{process}";
+
     // PostgreSQL takes less than 8,000 bytes.
     private const int MaxBytes = 7_900;
 
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static string[] Print(string sender, IReadOnlyList<BusMessage> messages, out int tooLong)
+    public static string[] Print(string sender, IEnumerable<BusMessage> messages, out int tooLong)
     {
         tooLong = 0;
         var texts = new List<string>();

@@ -29,6 +29,9 @@ internal sealed partial class OrleansBus(IGrainFactory grains, TimeProvider time
 
     public event EventHandler? Resumed;
 
+    public string Address => process;
+
+    /// <summary>Sends to everybody: the bus is one grain, whomever a message is for.</summary>
     public void Publish(BusMessage message)
     {
         Tell(message);

@@ -62,6 +62,8 @@ public sealed class LostNewsTests
             remove { }
         }
 
+        public string Address => "";
+
         public void Publish(BusMessage message)
         {
         }

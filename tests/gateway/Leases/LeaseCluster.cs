@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using JitGrains.Audit;
@@ -33,7 +34,8 @@ internal sealed class LeaseCluster : IAsyncDisposable
 
     /// <param name="silosLeaseTime">The time by which the silo watches and waits out leases; the machine's where none is given.</param>
     /// <param name="shared">Whether other processes may write the store.</param>
-    public LeaseCluster(TimeProvider? silosLeaseTime = null, bool shared = true)
+    /// <param name="lost">The topic whose messages the bus loses.</param>
+    public LeaseCluster(TimeProvider? silosLeaseTime = null, bool shared = true, string? lost = null)
     {
         var collection = new ServiceCollection();
         collection.AddLogging();
@@ -43,6 +45,7 @@ internal sealed class LeaseCluster : IAsyncDisposable
         collection.AddSingleton(new AuditSealer(new SecretKey(new byte[32])));
         collection.AddSingleton<IOutboxHandler, NoDelivery>();
         collection.AddSingleton(new LeaseTime(silosLeaseTime ?? TimeProvider.System));
+        collection.AddSingleton(new MailSeal(new SecretKey(new byte[32])));
         collection.AddSingleton<MailBell>();
         collection.AddSingleton<CondemnedGateways>();
         collection.AddSingleton<IInvalidationService, InvalidationService>();
@@ -57,12 +60,16 @@ internal sealed class LeaseCluster : IAsyncDisposable
         });
         if (shared)
             collection.AddSingleton<IStoreEpoch>(Epoch);
+        if (lost is not null)
+            collection.AddSingleton<IClusterBus>(new LossyBus(lost));
         services = collection.BuildServiceProvider();
     }
 
     public HandEpoch Epoch { get; } = new();
 
     public ManualTime Time { get; } = new(Sample.Start);
+
+    public IClusterBus Bus => services.GetRequiredService<IClusterBus>();
 
     public IGrainFactory Grains => services.GetRequiredService<IGrainFactory>();
 
@@ -121,6 +128,43 @@ internal sealed class LeaseCluster : IAsyncDisposable
     }
 }
 
+/// <summary>Loses one topic's messages, and is within the process otherwise.</summary>
+internal sealed class LossyBus(string lost) : IClusterBus
+{
+    private readonly ConcurrentDictionary<Subscription, Action<BusMessage>> handlers = new();
+
+    public event EventHandler? Resumed
+    {
+        add { }
+        remove { }
+    }
+
+    public string Address => "";
+
+    public void Publish(BusMessage message)
+    {
+        foreach (var (subscription, handler) in handlers)
+        {
+            if (subscription.Topic == message.Topic && message.Topic != lost)
+                handler(message);
+        }
+    }
+
+    public IDisposable Subscribe(string topic, Action<BusMessage> handler)
+    {
+        var subscription = new Subscription(this, topic);
+        handlers[subscription] = handler;
+        return subscription;
+    }
+
+    private sealed class Subscription(LossyBus bus, string topic) : IDisposable
+    {
+        public string Topic => topic;
+
+        public void Dispose() => bus.handlers.TryRemove(this, out _);
+    }
+}
+
 /// <summary>A shared store's epoch, ended by hand.</summary>
 internal sealed class HandEpoch : IStoreEpoch
 {
@@ -159,13 +203,15 @@ internal sealed class LeaseNode : IAsyncDisposable
             process, shared.GetRequiredService<IAuditStore>(), shared.GetRequiredService<AuditSealer>(), options, metrics, TimeProvider.System, NullLogger<GatewayJournal>.Instance);
         IInvalidationTarget[] targets = further is null ? [Registry, Restrictions] : [Registry, Restrictions, further];
         var bus = shared.GetRequiredService<IClusterBus>();
+        var bell = shared.GetRequiredService<MailBell>();
         keeper = new LeaseKeeper(
             grains,
             shared.GetRequiredService<IReadModel>(),
             bus,
             shared.GetRequiredService<IStoreEpoch>(),
             Lease,
-            new LeaseMail(grains, bus, targets, options, LeaseTime.Machine, NullLogger<LeaseMail>.Instance),
+            new LeaseMail(grains, bell, targets, options, LeaseTime.Machine, NullLogger<LeaseMail>.Instance),
+            bell,
             new FormerIncarnations(grains, Registry, outcomes),
             Registry,
             Views,

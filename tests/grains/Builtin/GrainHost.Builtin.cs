@@ -86,6 +86,7 @@ public sealed partial class GrainHost
         collection.AddSingleton<IOutboxHandler, OutboxDispatcher>();
         collection.AddLogging();
         collection.AddSingleton(LeaseTime.Machine);
+        collection.AddSingleton(new MailSeal(new SecretKey(new byte[32])));
         collection.AddSingleton<MailBell>();
         collection.AddSingleton<CondemnedGateways>();
         collection.AddSingleton<IInvalidationService, InvalidationService>();

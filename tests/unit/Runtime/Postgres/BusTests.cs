@@ -34,6 +34,34 @@ public sealed class BusTests
     }
 
     [Fact]
+    public async Task What_is_for_one_process_reaches_no_other()
+    {
+        await using var first = await StartAsync(null);
+        await using var second = await StartAsync(first.Database);
+        await using var third = await StartAsync(first.Database);
+        IClusterBus[] buses = [first.Get<IClusterBus>(), second.Get<IClusterBus>(), third.Get<IClusterBus>()];
+        var heard = buses.Select(_ => new ConcurrentQueue<string>()).ToArray();
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var ended = 0;
+        foreach (var (bus, keys) in buses.Zip(heard))
+        {
+            bus.Subscribe("test", m => keys.Enqueue(m.Key));
+            bus.Subscribe("end", _ =>
+            {
+                if (Interlocked.Increment(ref ended) == buses.Length)
+                    all.SetResult();
+            });
+        }
+
+        foreach (var (to, n) in buses.Select((b, n) => (b.Address, n)))
+            buses[0].Publish(new BusMessage("test", $"{n}", To: to));
+        buses[0].Publish(new BusMessage("end", ""));
+        await all.Task.WaitAsync(Minute);
+        for (var n = 0; n < buses.Length; n++)
+            Assert.Equal([$"{n}"], heard[n]);
+    }
+
+    [Fact]
     public async Task A_lost_connection_is_made_anew_and_said_to_have_been_lost()
     {
         await using var first = await StartAsync(null);
