@@ -28,6 +28,7 @@ internal static class PostgresPrivileges
         new("requests", Silo: "SELECT, INSERT, UPDATE", Gateway: "SELECT", Reads: "true"),
         new("grants", Silo: "SELECT, INSERT, UPDATE", Gateway: "SELECT, INSERT, UPDATE", Reads: "true", Writes: "true"),
         new("executions", Silo: "SELECT, INSERT, UPDATE", Gateway: "SELECT, INSERT, UPDATE", Reads: "true", Writes: "true"),
+        new("open_executions", Silo: "SELECT, INSERT, DELETE", Gateway: "SELECT, INSERT, DELETE", Reads: "true", Writes: "true"),
         new("callers", Silo: "SELECT, INSERT", Gateway: "SELECT, INSERT", Reads: "true", Writes: "true"),
         new("deliveries", Silo: "SELECT, INSERT, UPDATE, DELETE"),
         new("cluster_keys", Silo: "SELECT, INSERT", Gateway: "SELECT", Reads: "audience = 'all'"),

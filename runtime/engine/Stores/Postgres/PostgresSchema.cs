@@ -117,5 +117,14 @@ internal static class PostgresSchema
             WHERE number <= known
         $$;
         """,
+        """
+        -- An execution's outcome then changes no indexed column: its row is written again within its page, and no index with it.
+        CREATE TABLE open_executions (
+            id text COLLATE "C" NOT NULL PRIMARY KEY, incarnation text COLLATE "C" NOT NULL, started_at bigint NOT NULL);
+        INSERT INTO open_executions SELECT id, incarnation, started_at FROM executions WHERE status = 'started';
+        DROP INDEX executions_open;
+        ALTER TABLE executions SET (fillfactor = 70);
+        ALTER TABLE grants SET (fillfactor = 70);
+        """,
     ];
 }

@@ -66,7 +66,7 @@ internal sealed partial class PostgresStore : IReadModel
 
     public async Task<IReadOnlyList<ExecutionRecord>> ListOpenExecutionsAsync(string exceptIncarnation, CancellationToken cancellationToken = default) =>
         await AllAsync(
-            "SELECT doc FROM executions WHERE status = 'started' AND incarnation <> $1 ORDER BY started_at, id",
+            "SELECT e.doc FROM open_executions o JOIN executions e ON e.id = o.id WHERE o.incarnation <> $1 ORDER BY o.started_at, o.id",
             Doc<ExecutionRecord>,
             cancellationToken,
             exceptIncarnation);

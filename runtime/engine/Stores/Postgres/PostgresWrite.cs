@@ -23,6 +23,7 @@ internal sealed class PostgresWrite(PostgresKnown known)
     private static readonly PostgresTable Requests = new("requests", "id status principal action resource caller_key rejoin_key doc", "raised_at", Shown);
     private static readonly PostgresTable Grants = new("grants", "id request_id status principal action caller_key doc", "not_before expires_at", Shown);
     private static readonly PostgresTable Executions = new("executions", "id grant_id request_id caller_key incarnation status doc", "started_at", Shown);
+    private static readonly PostgresTable Open = new("open_executions", "id incarnation", "started_at", "ON CONFLICT DO NOTHING");
     private static readonly PostgresTable Callers = new("callers", "principal caller_key", "", "ON CONFLICT DO NOTHING");
 
     // A registration number of its own, and nobody's claim.
@@ -35,13 +36,14 @@ internal sealed class PostgresWrite(PostgresKnown known)
             registration = excluded.registration, first_due = excluded.first_due, due = excluded.due, period = excluded.period, claimed_until = 0
         """);
 
-    private static readonly PostgresTable[] Order = [Outbox, Reminders, Entries, Mentions, Values, Requests, Grants, Executions, Callers];
+    private static readonly PostgresTable[] Order = [Outbox, Reminders, Entries, Mentions, Values, Requests, Grants, Executions, Open, Callers];
 
     private readonly Dictionary<PostgresTable, SortedDictionary<string, PostgresRow>> rows = [];
     private readonly List<(string Sql, object[] Values)> others = [];
     private readonly List<string> learned = [];
     private readonly List<(GrainId Grain, long Version, string State)> states = [];
     private readonly List<(GrainId Grain, string Name)> removed = [];
+    private readonly List<string> ended = [];
     private int entryCount;
 
     /// <summary>A grain's document; fails the transaction where the stored version is another.</summary>
@@ -97,7 +99,7 @@ internal sealed class PostgresWrite(PostgresKnown known)
         var part = 0;
         foreach (var table in Order)
         {
-            if (!rows.TryGetValue(table, out var its))
+            if (!rows.TryGetValue(table, out var its) || its.Count == 0)
                 continue;
             sql.Append(CultureInfo.InvariantCulture, $"{separator}p{part++} AS (");
             table.Print(its.Values, sql, values);
@@ -107,6 +109,8 @@ internal sealed class PostgresWrite(PostgresKnown known)
 
         if (removed.Count > 0)
             others.Add(Removed());
+        if (ended.Count > 0)
+            others.Add(("DELETE FROM open_executions WHERE id = ANY({0})", [ended.ToArray()]));
         foreach (var other in others)
         {
             sql.Append(CultureInfo.InvariantCulture, $"{separator}p{part++} AS (");
@@ -170,6 +174,7 @@ internal sealed class PostgresWrite(PostgresKnown known)
                     Executions,
                     e.Id,
                     new([e.Id, e.GrantId, e.RequestId, e.CallerKey, e.Incarnation, Word(e.Outcome?.Status ?? ExecutionStatus.Started), StoreJson.Print(e)], [e.StartedAt.UtcTicks]));
+                AddOpen(e);
                 break;
             case OutboxMessage.ShowPolicy { Policy: var p }:
                 others.Add((
@@ -181,6 +186,20 @@ internal sealed class PostgresWrite(PostgresKnown known)
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} has no table");
         }
+    }
+
+    private void AddOpen(ExecutionRecord execution)
+    {
+        if (execution.Outcome is null or { Status: ExecutionStatus.Started })
+        {
+            Put(Open, execution.Id, new([execution.Id, execution.Incarnation], [execution.StartedAt.UtcTicks]));
+            return;
+        }
+
+        // One that began in this very transaction is not there to be deleted.
+        if (rows.TryGetValue(Open, out var began))
+            began.Remove(execution.Id);
+        ended.Add(execution.Id);
     }
 
     private void AddCallers(ReadOnlySpan<PrincipalId> involved, string callerKey)

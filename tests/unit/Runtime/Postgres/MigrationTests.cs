@@ -38,6 +38,21 @@ public sealed class MigrationTests
     }
 
     [Fact]
+    public async Task Executions_that_were_open_before_the_table_of_open_ones_are_in_it()
+    {
+        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
+        await MigrateAsync(database, PostgresSchema.Steps[..1]);
+        await Database.RunAsync(
+            database,
+            """
+            INSERT INTO executions (id, grant_id, request_id, caller_key, incarnation, status, started_at, doc) VALUES
+                ('ex_open', 'gr', 'rq', 'c', 'gw_1', 'started', 5, '{}'), ('ex_over', 'gr', 'rq', 'c', 'gw_1', 'completed', 4, '{}')
+            """);
+        await MigrateAsync(database, PostgresSchema.Steps);
+        Assert.Equal("ex_open gw_1 5", await Database.RunAsync(database, "SELECT string_agg(concat_ws(' ', id, incarnation, started_at), ', ') FROM open_executions"));
+    }
+
+    [Fact]
     public async Task A_login_that_may_not_change_the_schema_says_who_must()
     {
         var server = await PostgresServer.SharedAsync();
