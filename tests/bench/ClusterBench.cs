@@ -21,6 +21,8 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
     private const string RevocationHead = "| revocation, round trip | count | p50 | p99 | leases waited out |\n|---|---:|---:|---:|---:|";
     private const string VotingHead = "| from vote to the held caller's first byte | count | p50 | p99 |\n|---|---:|---:|---:|";
 
+    private static readonly string ConsumingHead = $"| executions of counted grants, {Connections} connections, {Connections} principals, through 3 gateways | per second | p50 | p99 |\n|---|---:|---:|---:|";
+
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(5);
 
     // What a busy machine keeps waiting is measured, and no failure.
@@ -29,8 +31,8 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
     private readonly Person bob = Person.Of(issuer, "bob", "managers");
     private int people;
 
-    /// <param name="idleOnly">Only revocations and votes with nothing else going on.</param>
-    public static async Task<int> RunAsync(bool idleOnly)
+    /// <param name="part"><c>idle</c>: revocations and votes with nothing else going on; <c>uses</c>: executions of counted grants; otherwise all.</param>
+    public static async Task<int> RunAsync(string? part = null)
     {
         Console.WriteLine($"Engine: {(OrleansDatabase.IsEngine ? "Orleans" : "built in")}.");
         Console.WriteLine($"Clients, upstream, silos, gateways and PostgreSQL share this machine's {Environment.ProcessorCount} cores.");
@@ -45,7 +47,12 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         };
         await using var cluster = await Cluster.Start(gateways: 1, silos: 2, settings, faults: false);
         using var bench = new ClusterBench(cluster, issuer, waits);
-        await (idleOnly ? bench.MeasureIdleAsync() : bench.MeasureAsync());
+        await (part switch
+        {
+            "idle" => bench.MeasureIdleAsync(),
+            "uses" => bench.MeasureUsesAsync(),
+            _ => bench.MeasureAsync(),
+        });
         return 0;
     }
 
@@ -62,6 +69,12 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         await RevocationAsync(revocation, load: false);
         Table(RevocationHead, revocation);
         Table(VotingHead, voting);
+    }
+
+    private async Task MeasureUsesAsync()
+    {
+        await cluster.Grow(3);
+        Table(ConsumingHead, await ConsumingAsync());
     }
 
     private async Task MeasureAsync()
@@ -86,7 +99,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
 
         Table(RevocationHead, revocation);
         Table(VotingHead, voting);
-        Table($"| executions of counted grants, {Connections} connections, {Connections} principals, through 3 gateways | per second | p50 | p99 |\n|---|---:|---:|---:|", consuming);
+        Table(ConsumingHead, consuming);
         Table($"| allowed calls, {Connections} connections | requests/s | p99 | failed | share that waited for the database |\n|---|---:|---:|---:|---:|", allowed);
     }
 
@@ -117,6 +130,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         await stop.CancelAsync();
         await loading;
         rows.Add($"| {cluster.Gateways.Count} gateways, {Called(load)} | {figures} | {condemned} |");
+        await Console.Error.WriteLineAsync(rows[^1]);
     }
 
     /// <summary>A call held at one gateway, and the vote at a silo; the time is from before the vote is sent.</summary>
@@ -144,6 +158,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         await stop.CancelAsync();
         await loading;
         rows.Add($"| {Called(load)} | {figures} |");
+        await Console.Error.WriteLineAsync(rows[^1]);
     }
 
     /// <summary>

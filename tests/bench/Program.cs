@@ -9,13 +9,13 @@ return args switch
     ["baseline"] => await Baseline.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
     ["held", .. var rest] => await Held.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 10_000),
     ["postgres", .. var rest] => await PostgresBench.RunAsync([.. rest.Select(int.Parse)]),
-    ["cluster"] => await ClusterBench.RunAsync(idleOnly: false),
-    ["cluster", "idle"] => await ClusterBench.RunAsync(idleOnly: true),
+    ["cluster"] => await ClusterBench.RunAsync(),
+    ["cluster", "idle" or "uses"] => await ClusterBench.RunAsync(args[1]),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ./bench baseline | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle]");
+    Console.Error.WriteLine("usage: ./bench baseline | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|uses]");
     return 2;
 }
