@@ -25,8 +25,8 @@ internal sealed class OrleansSchema(OrleansOptions options) : IHostedService
 
     private const string IsDone =
         """
-        SELECT EXISTS (SELECT FROM pg_indexes WHERE indexname = 'jitgrains_one_state')
-           AND NOT EXISTS (SELECT FROM information_schema.columns WHERE (table_name, column_name) IN
+        SELECT EXISTS (SELECT FROM pg_indexes WHERE indexname = 'jitgrains_one_state' AND schemaname = ANY (current_schemas(false)))
+           AND NOT EXISTS (SELECT FROM information_schema.columns WHERE table_schema = ANY (current_schemas(false)) AND (table_name, column_name) IN
                (('orleansstorage', 'grainidextensionstring'), ('orleansreminderstable', 'grainid')) AND character_maximum_length < 2048)
         """;
 
