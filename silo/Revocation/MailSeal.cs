@@ -8,11 +8,13 @@ namespace JitGrains.Silo.Revocation;
 /// Marks what silos and gateways tell each other by the bus, which anybody with a login to the database can send to: only
 /// who has the cluster's keys can have executions ended, or acknowledge that they were. Thread-safe.
 /// </summary>
-/// <param name="key">A key that silos and gateways have.</param>
-public sealed class MailSeal(SecretKey key)
+/// <param name="shared">A key that silos and gateways have; the marks' own is derived from it.</param>
+public sealed class MailSeal(SecretKey shared)
 {
     private const int Length = 22;
     private const int Bytes = 16;
+
+    private readonly SecretKey key = new(HKDF.DeriveKey(HashAlgorithmName.SHA256, shared.Span.ToArray(), 32, info: "jitgrains/1/bus"u8.ToArray()));
 
     /// <summary>The text with its mark, for this topic and key only.</summary>
     public string Seal(string topic, string about, string text) => Mark(topic, about, text) + text;
@@ -29,7 +31,7 @@ public sealed class MailSeal(SecretKey key)
     private string Mark(string topic, string about, string text)
     {
         // None of the first two holds a line's end.
-        var mac = HMACSHA256.HashData(key.Span, Encoding.UTF8.GetBytes($"jitgrains bus\n{topic}\n{about}\n{text}"));
+        var mac = HMACSHA256.HashData(key.Span, Encoding.UTF8.GetBytes($"{topic}\n{about}\n{text}"));
         return Convert.ToBase64String(mac, 0, Bytes)[..Length];
     }
 }
