@@ -10,7 +10,9 @@ public interface IAuditStore
 {
     /// <summary>
     /// Appends entries in one transaction; returns once they are durable. An entry that is there already is passed over;
-    /// throws <see cref="AuditConflictException"/>, and appends nothing, where another one is in its place.
+    /// throws <see cref="AuditConflictException"/>, and appends nothing, where another one is in its place, and
+    /// <see cref="AuditGapException"/> where a chain does not have what the first of its entries follows: a store that was set
+    /// back has lost it.
     /// </summary>
     Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default);
 
@@ -58,6 +60,19 @@ public sealed record AuditFilter
 
 /// <summary>A source and where its chain ends.</summary>
 public sealed record AuditSource(string Source, ChainHead Head);
+
+/// <summary>An entry's predecessor is not stored: appending it would leave a gap in its chain. The chain cannot go on.</summary>
+public sealed class AuditGapException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    public AuditGapException() { }
+
+    /// <summary>Creates the exception with a message.</summary>
+    public AuditGapException(string message) : base(message) { }
+
+    /// <summary>Creates the exception with a message and its cause.</summary>
+    public AuditGapException(string message, Exception innerException) : base(message, innerException) { }
+}
 
 /// <summary>Another entry is stored in this place of the chain. Chains are never rewritten.</summary>
 public sealed class AuditConflictException : Exception

@@ -27,10 +27,32 @@ public class AuditStoreTests
 
     [Theory]
     [MemberData(nameof(Stores))]
+    public async Task A_chain_never_gets_a_gap(string store)
+    {
+        await using var engine = EngineHarness.Create(store);
+        await Refuses(Samples.Entry("journal", 2));
+        await engine.Audit.AppendAsync([Samples.Entry("journal", 1), Samples.Entry("journal", 2)]);
+
+        await Refuses(Samples.Entry("journal", 4));
+        await Refuses(Samples.Entry("journal", 3), Samples.Entry("journal", 5));
+        await Refuses(Samples.Entry("journal", 3, previous: "other"));
+        await Refuses(Samples.Entry("other", 1), Samples.Entry("journal", 3), Samples.Entry("other", 3));
+        Assert.Equal(new ChainHead(2, "hash"), await engine.Audit.GetHeadAsync("journal"));
+        Assert.Equal(ChainHead.Empty, await engine.Audit.GetHeadAsync("other"));
+
+        // Chains may grow together, and what is there already does no harm.
+        await engine.Audit.AppendAsync([Samples.Entry("other", 1), Samples.Entry("journal", 2), Samples.Entry("other", 2), Samples.Entry("journal", 3)]);
+        Assert.Equal(3, (await engine.Audit.GetHeadAsync("journal")).Sequence);
+
+        async Task Refuses(params AuditEntry[] entries) => await Assert.ThrowsAsync<AuditGapException>(() => engine.Audit.AppendAsync(entries));
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
     public async Task Long_chains_and_many_sources_are_read_whole_and_in_order(string store)
     {
         await using var engine = EngineHarness.Create(store);
-        await engine.Audit.AppendAsync([.. Enumerable.Range(1, 1_700).Select(i => Samples.Entry("long", i, hash: $"h{i}"))]);
+        await engine.Audit.AppendAsync([.. Enumerable.Range(1, 1_700).Select(i => Samples.Entry("long", i, hash: $"h{i}", previous: $"h{i - 1}"))]);
         await engine.Audit.AppendAsync([.. Enumerable.Range(0, 1_200).Select(i => Samples.Entry($"s{i:0000}", 1))]);
 
         Assert.Equal(Enumerable.Range(1, 1_700).Select(i => (long)i), await engine.Audit.ReadChainAsync("long").Select(e => e.Sequence).ToListAsync());

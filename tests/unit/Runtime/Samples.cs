@@ -22,13 +22,13 @@ internal static class Samples
     public static OutboxMessage Audit(string source, long sequence, string hash = "hash") => new OutboxMessage.Audit(Entry(source, sequence, hash: hash));
 
     public static AuditEntry Entry(
-        string source, long sequence, DateTimeOffset? at = null, string type = AuditTypes.VoteCast, string hash = "hash", params (string Name, string Value)[] data)
+        string source, long sequence, DateTimeOffset? at = null, string type = AuditTypes.VoteCast, string hash = "hash", string? previous = null, params (string Name, string Value)[] data)
     {
         var body = JsonSerializer.Serialize(new
         {
             at = at ?? T0,
             data = data.ToDictionary(d => d.Name, d => d.Value),
-            prev = "",
+            prev = previous ?? (sequence > 1 ? "hash" : ""),
             seq = sequence,
             source,
             type,

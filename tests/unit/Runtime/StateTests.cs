@@ -63,7 +63,7 @@ public class StateTests
     public async Task A_write_that_fails_in_the_middle_leaves_nothing(string store)
     {
         await using var engine = EngineHarness.Create(store);
-        await engine.Audit.AppendAsync([Samples.Entry("tally-one", 2, hash: "other")]);
+        await engine.Audit.AppendAsync([Samples.Entry("tally-one", 1), Samples.Entry("tally-one", 2, hash: "other")]);
 
         // The last row meets another entry in its place, after everything else was put in.
         await Assert.ThrowsAsync<AuditConflictException>(() => engine.Tally("one").Send(
@@ -73,7 +73,7 @@ public class StateTests
         Assert.False(await engine.Tally("one").HasReminder("sent"));
         Assert.Empty(await engine.Store.ListOutboxSourcesAsync(CancellationToken.None));
         Assert.Null(await engine.Views.GetRequestAsync("rq_1"));
-        Assert.Equal(2, Assert.Single(await Samples.AllPagesAsync(c => engine.Audit.QueryAsync(AuditFilter.All, c))).Sequence);
+        Assert.Equal(["hash", "other"], (await Samples.AllPagesAsync(c => engine.Audit.QueryAsync(AuditFilter.All, c))).OrderBy(e => e.Sequence).Select(e => e.Hash));
 
         await engine.Tally("one").Send(3, Samples.Command(1));
         Assert.Equal(3, await engine.Tally("one").Get());

@@ -14,6 +14,8 @@ internal sealed partial class MemoryStore : IAuditStore
         lock (gate)
         {
             CheckAudit(entries);
+            foreach (var link in AuditLink.Of(entries))
+                link.Check(chains.TryGetValue(link.Source, out var chain) && chain.TryGetValue(link.Sequence, out var there) ? there.Entry.Hash : null);
             foreach (var append in entries.Select(PrepareAudit).ToArray())
                 append();
         }

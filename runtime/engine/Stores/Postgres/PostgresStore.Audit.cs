@@ -111,8 +111,12 @@ internal sealed partial class PostgresStore : IAuditStore
             : connections.UseAsync(
                 async connection =>
                 {
+                    var links = AuditLink.Of(entries);
+                    if (links.Count > 0)
+                        await CheckAsync(connection, links, cancellationToken);
                     await using var batch = new NpgsqlBatch(connection);
-                    AddBegin(batch);
+                    if (links.Count == 0)
+                        AddBegin(batch);
                     var all = new PostgresWrite(known);
                     all.Append(entries);
                     batch.BatchCommands.Add(all.Build());
@@ -123,6 +127,37 @@ internal sealed partial class PostgresStore : IAuditStore
                 },
                 again: false,
                 cancellationToken);
+
+    /// <summary>Begins the transaction, and throws where something that the entries follow is not stored. What is stored stays.</summary>
+    private async Task CheckAsync(NpgsqlConnection connection, List<AuditLink> links, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        AddBegin(batch);
+        batch.BatchCommands.Add(PostgresConnections.Statement(
+            """
+            SELECT (w.n - 1)::integer, e.hash FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(source, seq, n)
+            JOIN audit_entries e ON e.source = w.source COLLATE "C" AND e.seq = w.seq
+            """,
+            links.Select(l => l.Source).ToArray(),
+            links.Select(l => l.Sequence).ToArray()));
+        var stored = new Dictionary<int, string>();
+        await using (var reader = await batch.ExecuteReaderAsync(cancellationToken))
+        {
+            do
+            {
+                // A pooler's settings answer first, with texts.
+                while (await reader.ReadAsync(cancellationToken))
+                {
+                    if (reader.GetFieldType(0) == typeof(int))
+                        stored.Add(reader.GetInt32(0), reader.GetString(1));
+                }
+            }
+            while (await reader.NextResultAsync(cancellationToken));
+        }
+
+        for (var i = 0; i < links.Count; i++)
+            links[i].Check(stored.GetValueOrDefault(i));
+    }
 
     /// <summary>Those that are not stored yet; throws where another one is in the place of any.</summary>
     private async Task<IReadOnlyList<AuditEntry>> MissingAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken)

@@ -14,6 +14,8 @@ internal sealed partial class SqliteStore : IAuditStore
         writer.WriteAsync(
             db =>
             {
+                foreach (var link in AuditLink.Of(entries))
+                    link.Check(db.One("SELECT hash FROM audit_entries WHERE source = $1 AND seq = $2", r => r.GetString(0), link.Source, link.Sequence));
                 foreach (var entry in entries)
                     Append(db, entry);
                 return entries.Count;
