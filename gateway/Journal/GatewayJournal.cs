@@ -3,6 +3,7 @@ using JitGrains.Audit;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Runtime.Engine;
+using JitGrains.Silo;
 
 namespace JitGrains.Gateway.Journal;
 
@@ -12,7 +13,7 @@ namespace JitGrains.Gateway.Journal;
 /// and the next run's chain shows where this one broke off. Thread-safe.
 /// </summary>
 internal sealed partial class GatewayJournal(
-    Incarnation incarnation, IAuditStore store, AuditSealer sealer, GatewayOptions options, GatewayMetrics metrics, TimeProvider time, ILogger<GatewayJournal> logger)
+    Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, GatewayOptions options, GatewayMetrics metrics, TimeProvider time, ILogger<GatewayJournal> logger)
     : IHostedService, IDisposable
 {
     private const int BatchSize = 500;
@@ -25,15 +26,19 @@ internal sealed partial class GatewayJournal(
     private readonly Lock gate = new();
     private readonly SemaphoreSlim wake = new(0, 1);
     private readonly CancellationTokenSource stop = new();
+    private readonly SemaphoreSlim writes = new(1, 1);
+    private readonly JournalChain chain = new(incarnation, store, epoch, sealer, time, logger);
     private readonly HashSet<JournalTicket> running = [];
     private readonly Queue<(DateTimeOffset At, AuditDraft Draft)> waiting = new();
     private TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private List<AuditEntry> unwritten = [];
-    private ChainHead head = ChainHead.Empty;
+    private List<(DateTimeOffset At, AuditDraft Draft)> unwritten = [];
     private Task writing = Task.CompletedTask;
 
+    /// <summary>The chain cannot go on: nothing is written until <see cref="OpenChain"/> has begun another.</summary>
+    public event EventHandler? Broken;
+
     /// <summary>The chain's name.</summary>
-    public string Source => $"gateway/{incarnation.Id}";
+    public string Source => chain.Source;
 
     /// <summary>Entries that are not durable yet.</summary>
     public int Pending
@@ -91,18 +96,28 @@ internal sealed partial class GatewayJournal(
     }
 
     /// <summary>
-    /// What the system chain must say of this one. It goes there with the gateway's first registration, before any call is
-    /// served: a gateway need not have the right to write the system chain.
+    /// Has a chain that can be written in this epoch, and returns what the system chain must say of this process' chains. It
+    /// goes there with the gateway's registration, before any call is served: a gateway need not have the right to write the
+    /// system chain.
     /// </summary>
-    public SystemRecord? Announcement { get; private set; }
+    public async Task<ImmutableArray<SystemRecord>> OpenChain(CancellationToken cancellationToken)
+    {
+        await writes.WaitAsync(cancellationToken);
+        try
+        {
+            return await chain.Open(unwritten, cancellationToken);
+        }
+        finally
+        {
+            writes.Release();
+        }
+    }
 
     /// <summary>Writes the first entry, before anything else can enter the chain.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var first = sealer.Seal(Source, head, time.GetUtcNow(), new AuditDraft(AuditTypes.GatewayStarted, [new("incarnation", incarnation.Id)]));
-        Announcement = SystemChain.Opened(first);
-        await store.AppendAsync([first], cancellationToken);
-        head = new ChainHead(first.Sequence, first.Hash);
+        epoch.Changed += OnEpochChanged;
+        await AtStart.Reach(() => OpenChain(cancellationToken), time, cancellationToken);
         metrics.Gauge("jitgrains.gateway.journal.pending", "{entry}", "Journal entries that are not durable yet.", () => Pending);
         writing = Write();
     }
@@ -128,8 +143,10 @@ internal sealed partial class GatewayJournal(
 
     public void Dispose()
     {
+        epoch.Changed -= OnEpochChanged;
         stop.Dispose();
         wake.Dispose();
+        writes.Dispose();
     }
 
     internal void End(JournalTicket ticket, AuditDraft? entry)
@@ -191,20 +208,35 @@ internal sealed partial class GatewayJournal(
         }
     }
 
-    /// <summary>Chains what waits, once; the same chained entries are offered to the store until it has them.</summary>
     private async Task<bool> TryWriteBatch()
     {
-        if (unwritten.Count == 0)
+        await writes.WaitAsync();
+        try
+        {
+            return !chain.IsBroken && await WriteBatch();
+        }
+        finally
+        {
+            writes.Release();
+        }
+    }
+
+    /// <summary>Chains what waits, once; the same chained entries are offered to the store until it has them.</summary>
+    private async Task<bool> WriteBatch()
+    {
+        if (chain.Offered == 0)
             Chain();
-        if (unwritten.Count == 0)
+        if (chain.Offered == 0)
             return true;
         try
         {
-            await store.AppendAsync(unwritten, CancellationToken.None);
+            await chain.Append();
         }
         catch (Exception e)
         {
             LogNotWritten(logger, e, unwritten.Count);
+            if (chain.IsBroken)
+                Broken?.Invoke(this, EventArgs.Empty);
             return false;
         }
 
@@ -222,23 +254,15 @@ internal sealed partial class GatewayJournal(
 
     private void Chain()
     {
-        var batch = new List<(DateTimeOffset At, AuditDraft Draft)>(BatchSize);
         lock (gate)
         {
-            while (batch.Count < BatchSize && waiting.TryDequeue(out var next))
-                batch.Add(next);
-            batch.AddRange(running.Where(t => t.IsOlderThan(Interval, time)).Where(t => t.TryNote()).Select(t => (time.GetUtcNow(), t.Started)));
+            while (unwritten.Count < BatchSize && waiting.TryDequeue(out var next))
+                unwritten.Add(next);
+            unwritten.AddRange(running.Where(t => t.IsOlderThan(Interval, time)).Where(t => t.TryNote()).Select(t => (time.GetUtcNow(), t.Started)));
         }
 
-        var sealedEntries = new List<AuditEntry>(batch.Count);
-        foreach (var (at, draft) in batch)
-        {
-            var entry = sealer.Seal(Source, head, at, draft);
-            head = new ChainHead(entry.Sequence, entry.Hash);
-            sealedEntries.Add(entry);
-        }
-
-        lock (gate)
-            unwritten = sealedEntries;
+        chain.Seal(unwritten);
     }
+
+    private void OnEpochChanged(object? sender, EventArgs e) => chain.Break();
 }

@@ -23,6 +23,6 @@ internal sealed partial class LeaseKeeper
     [LoggerMessage(3046, LogLevel.Warning, "The lease could not be closed; others wait for it until it is over")]
     private static partial void LogNotClosed(ILogger logger, Exception exception);
 
-    [LoggerMessage(3047, LogLevel.Error, "It could not be looked up whether running executions have lost their grants; they go on until these or their tokens end")]
+    [LoggerMessage(3047, LogLevel.Warning, "It could not be looked up yet whether running executions have lost their grants; they go on until that is known")]
     private static partial void LogNotRechecked(ILogger logger, Exception exception);
 }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using JitGrains.Audit;
 using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Hosting;
@@ -50,7 +52,8 @@ internal sealed partial class LeaseKeeper(
     private volatile string? open;
     private volatile bool givenUp;
     private long renewals;
-    private bool announced;
+    private bool recheck;
+    private (string Epoch, ImmutableArray<SystemRecord> Chains) announced;
     private IDisposable? news;
     private IDisposable? told;
     private Task keeping = Task.CompletedTask;
@@ -74,6 +77,7 @@ internal sealed partial class LeaseKeeper(
         });
         bus.Resumed += OnMailMayWait;
         epoch.Changed += OnEpochChanged;
+        journal.Broken += OnJournalBroken;
         metrics.Gauge("jitgrains.gateway.lease.left", "ms", "How long the lease holds yet; 0 without one.", () => (long)lease.Left.TotalMilliseconds);
         reading = ReadMail();
         var began = time.Provider.GetTimestamp();
@@ -118,6 +122,7 @@ internal sealed partial class LeaseKeeper(
         told?.Dispose();
         bus.Resumed -= OnMailMayWait;
         epoch.Changed -= OnEpochChanged;
+        journal.Broken -= OnJournalBroken;
         stop.Dispose();
         mailWaits.Dispose();
         woken.Dispose();
@@ -133,8 +138,11 @@ internal sealed partial class LeaseKeeper(
                 if (open is { } incarnation && !givenUp && lease.Left > TimeSpan.Zero)
                 {
                     await Pause(lease.Left < options.LeaseRenewal ? lease.Left : options.LeaseRenewal);
-                    if (!givenUp && !stop.IsCancellationRequested && await Renew(incarnation))
-                        await former.Tidy(LeaseEnds.Succeeded);
+                    if (givenUp || stop.IsCancellationRequested || !await Renew(incarnation))
+                        continue;
+                    if (recheck)
+                        await Recheck(stop.Token);
+                    await former.Tidy(LeaseEnds.Succeeded);
                     continue;
                 }
 
@@ -174,14 +182,15 @@ internal sealed partial class LeaseKeeper(
         // From the list on, whoever changes something tells this incarnation, or finds it not open yet and needs not.
         var epochThen = epoch.Current;
         givenUp = false;
+        var chains = await journal.OpenChain(cancellation).WaitAsync(options.Lease, time.Provider, cancellation);
         open = incarnation;
         var sentAt = clock.Now;
-        var terms = new OpenLease(process.Id, name, options.Lease, options.AllowMaxStale, announced ? null : journal.Announcement);
+        var terms = new OpenLease(process.Id, name, options.Lease, options.AllowMaxStale, announced == (epochThen, chains) ? [] : chains);
         var opened = await grains.GetGrain<IGatewayGrain>(incarnation).Open(terms).WaitAsync(options.Lease, time.Provider, cancellation);
         renewals = 0;
         if (opened.Refusal is not null)
             return false;
-        announced = true;
+        announced = (epochThen, chains);
         Signal(mailWaits);
         // What was read before the lease was opened, nobody had to tell about: all of it goes before the lease counts.
         if (!await mail.Apply([new Invalidation.Everything()], options.Lease, cancellation))
@@ -197,7 +206,9 @@ internal sealed partial class LeaseKeeper(
         if (givenUp || epoch.Current != epochThen || !lease.Begin(incarnation, sentAt))
             return false;
         metrics.LeaseBegan();
+        former.Registered(process.Id, incarnation);
         LogRegistered(logger, incarnation);
+        recheck = true;
         await Recheck(cancellation);
         return true;
     }
@@ -208,6 +219,7 @@ internal sealed partial class LeaseKeeper(
         try
         {
             await registry.Recheck(readModel, cancellation);
+            recheck = false;
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
@@ -320,6 +332,9 @@ internal sealed partial class LeaseKeeper(
         GiveUp();
         views.DropAll();
     }
+
+    // Its next chain is announced with a registration.
+    private void OnJournalBroken(object? sender, EventArgs e) => GiveUp();
 
     private async Task Pause(TimeSpan atMost)
     {

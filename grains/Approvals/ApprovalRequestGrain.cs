@@ -1,5 +1,6 @@
 using JitGrains.Audit;
 using JitGrains.Binding;
+using JitGrains.Outbox;
 using JitGrains.Secrets;
 using JitGrains.Shell;
 using JitGrains.Wire;
@@ -21,6 +22,13 @@ public sealed class ApprovalRequestGrain(
 {
     /// <inheritdoc/>
     protected override string AuditSource => $"request/{this.GetPrimaryKeyString()}";
+
+    /// <summary>
+    /// A grant is of the epoch in which it was approved, whenever it is delivered: a store that was set back delivers what it
+    /// has delivered before, and has forgotten that it was revoked then.
+    /// </summary>
+    protected override OutboxMessage Complete(OutboxMessage message, string epoch) =>
+        message is OutboxMessage.IssueGrant issue ? issue with { Grant = issue.Grant with { Epoch = epoch } } : message;
 
     /// <inheritdoc/>
     public Task<Reply<ApprovalRequestView>> Raise(Ask ask)

@@ -99,7 +99,7 @@ public sealed class GatewayMachine : IStateMachine<GatewayState, GatewayEvent>
         switch (happened)
         {
             case Opened e:
-                if (e.Terms.Journal is { } journal)
+                foreach (var journal in e.Terms.Journals)
                     yield return new OutboxMessage.RecordInSystemChain(journal);
                 yield return Tell(AuditTypes.GatewayOpened, e.Incarnation, new("process", e.Terms.Process), new("name", e.Terms.Name));
                 break;

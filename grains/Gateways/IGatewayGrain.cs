@@ -81,14 +81,14 @@ public sealed record GatewayList([property: Id(0)] ImmutableArray<GatewayEntry> 
 /// <param name="Name">As in the directory.</param>
 /// <param name="Lease">For how long a renewal holds, by the gateway's own clock.</param>
 /// <param name="AllowMaxStale">For how long calls under allow rules go on after it.</param>
-/// <param name="Journal">The record that announces the process' journal in the system chain, where that is still to be done.</param>
+/// <param name="Journals">The records that announce the chains of the process' journal in the system chain, where that is still to be done.</param>
 [GenerateSerializer, Alias("jit.OpenLease")]
 public sealed record OpenLease(
     [property: Id(0)] string Process,
     [property: Id(1)] string Name,
     [property: Id(2)] TimeSpan Lease,
     [property: Id(3)] TimeSpan AllowMaxStale,
-    [property: Id(4)] SystemRecord? Journal);
+    [property: Id(4)] ImmutableArray<SystemRecord> Journals);
 
 /// <summary>Renew the lease.</summary>
 /// <param name="Known">How many renewals the gateway knows to have succeeded.</param>

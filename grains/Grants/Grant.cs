@@ -95,7 +95,7 @@ public sealed record Grant
 
     /// <summary>
     /// The store's epoch in which it was made; in another it is void, for the store may have forgotten that it was used or
-    /// revoked. Null only before signing.
+    /// revoked. Null only before it is sent.
     /// </summary>
     [Id(17)] public string? Epoch { get; init; }
 

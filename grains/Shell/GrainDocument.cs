@@ -53,9 +53,12 @@ public sealed class GrainDocument<TState> : IGrainDocument
     public Dictionary<string, JsonElement>? Extra { get; set; }
 }
 
-/// <summary>A turn's time.</summary>
+/// <summary>A turn's time, and the store's: what began in an earlier epoch of the store may be forgotten in this one.</summary>
 public interface ITurnClock
 {
+    /// <summary>The store's epoch.</summary>
+    string Epoch { get; }
+
     /// <summary>The store's clock where it has one, read after the grain was locked; otherwise the injected <see cref="TimeProvider"/>'s.</summary>
     DateTimeOffset UtcNow { get; }
 }

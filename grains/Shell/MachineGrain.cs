@@ -68,6 +68,9 @@ public abstract partial class MachineGrain<TState, TEvent>(
     /// </summary>
     protected virtual bool MayBeLost(TEvent happened) => false;
 
+    /// <summary>A message as it is sent, with what the pure machine cannot know.</summary>
+    protected virtual OutboxMessage Complete(OutboxMessage message, string epoch) => message;
+
     private async Task Commit(ImmutableArray<TEvent> events, DateTimeOffset now)
     {
         var stored = document.State;
@@ -79,7 +82,7 @@ public abstract partial class MachineGrain<TState, TEvent>(
             stored.State = machine.Apply(before, happened);
             foreach (var draft in machine.Audit(before, happened))
                 Chain(draft, now, messages);
-            messages.AddRange(machine.Effects(stored.State, happened));
+            messages.AddRange(machine.Effects(stored.State, happened).Select(m => Complete(m, clock.Epoch)));
         }
 
         foreach (var message in messages)

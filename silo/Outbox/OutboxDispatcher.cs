@@ -34,7 +34,7 @@ internal sealed class OutboxDispatcher(IGrainFactory grains, GrantSigner signer,
             grains.GetGrain<IApprovalRequestGrain>(m.RequestId).Cancel(new CancelCommand(m.By, source.Key, Operator: false)),
         (Request, OutboxMessage.CloseRequest m) => grains.GetGrain<IPrincipalGrain>(m.CallerKey).CloseRequest(m.Closed),
         // Signed here, on the way: a grain decides in pure code, and a signature is not the same twice.
-        (Request, OutboxMessage.IssueGrant m) when m.Grant.RequestId == source.Key => grains.GetGrain<IPrincipalGrain>(m.Grant.CallerKey).IssueGrant(signer.Sign(m.Grant with { Epoch = epoch.Current })),
+        (Request, OutboxMessage.IssueGrant m) when m.Grant.RequestId == source.Key => grains.GetGrain<IPrincipalGrain>(m.Grant.CallerKey).IssueGrant(signer.Sign(m.Grant with { Epoch = m.Grant.Epoch ?? epoch.Current })),
         (Principal, OutboxMessage.ConfirmGrant m) => grains.GetGrain<IApprovalRequestGrain>(m.RequestId).ConfirmGrant(m.GrantId),
         (Principal, OutboxMessage.FailGrant m) => grains.GetGrain<IApprovalRequestGrain>(m.RequestId).FailGrant(m.Because),
         (_, OutboxMessage.RecordInSystemChain m) => grains.GetGrain<ISystemChainGrain>(ISystemChainGrain.Key).Record(m.Record),

@@ -69,11 +69,14 @@ internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commit
 }
 
 /// <summary>The turn's time, for grains' constructors. One for each turn.</summary>
-internal sealed class TurnClock : ITurnClock
+internal sealed class TurnClock(IStoreEpoch epoch) : ITurnClock
 {
     private DateTimeOffset? now;
 
     public DateTimeOffset UtcNow => now ?? throw new InvalidOperationException("there is a turn clock within turns only");
+
+    // A turn that began before another epoch has lost its connection, and cannot write.
+    public string Epoch => epoch.Current;
 
     public void Set(DateTimeOffset time) => now = time;
 }

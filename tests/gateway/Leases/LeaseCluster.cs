@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Reflection;
 using System.Security.Cryptography;
 using JitGrains.Audit;
 using JitGrains.Gateway.Executions;
@@ -30,6 +31,7 @@ internal sealed class LeaseCluster : IAsyncDisposable
     private readonly GrantSigner signer = new(ECDsa.Create(ECCurve.NamedCurves.nistP256));
     private readonly ServiceProvider services;
     private readonly List<LeaseNode> nodes = [];
+    private readonly Records records = new();
     private int grants;
 
     /// <param name="silosLeaseTime">The time by which the silo watches and waits out leases; the machine's where none is given.</param>
@@ -43,7 +45,7 @@ internal sealed class LeaseCluster : IAsyncDisposable
         collection.AddSingleton<TimeProvider>(Time);
         collection.AddSingleton<IIdGenerator, RandomIdGenerator>();
         collection.AddSingleton(new AuditSealer(new SecretKey(new byte[32])));
-        collection.AddSingleton<IOutboxHandler, NoDelivery>();
+        collection.AddSingleton<IOutboxHandler>(records);
         collection.AddSingleton(new LeaseTime(silosLeaseTime ?? TimeProvider.System));
         collection.AddSingleton(new MailSeal(new SecretKey(new byte[32])));
         collection.AddSingleton<MailBell>();
@@ -73,6 +75,18 @@ internal sealed class LeaseCluster : IAsyncDisposable
 
     public IGrainFactory Grains => services.GetRequiredService<IGrainFactory>();
 
+    /// <summary>Has the engine deliver what grains send.</summary>
+    public async Task Deliver()
+    {
+        foreach (var service in services.GetServices<IHostedService>())
+            await service.StartAsync(CancellationToken.None);
+    }
+
+    public IAuditStore Audit => services.GetRequiredService<IAuditStore>();
+
+    /// <summary>The chains that the system chain was told of.</summary>
+    public IReadOnlyCollection<string> Announced => records.Chains;
+
     public IReadModel ReadModel => services.GetRequiredService<IReadModel>();
 
     public IRevocationService Revocation => services.GetRequiredService<IRevocationService>();
@@ -100,7 +114,7 @@ internal sealed class LeaseCluster : IAsyncDisposable
     {
         var incarnation = services.GetRequiredService<IIdGenerator>().NewIncarnationId();
         await Directory.Add(new GatewayEntry(incarnation, process, "silent"));
-        Assert.NotNull((await Gateway(incarnation).Open(new OpenLease(process, "silent", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), null))).Value);
+        Assert.NotNull((await Gateway(incarnation).Open(new OpenLease(process, "silent", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), []))).Value);
         return incarnation;
     }
 
@@ -119,12 +133,22 @@ internal sealed class LeaseCluster : IAsyncDisposable
     {
         foreach (var node in nodes)
             await node.DisposeAsync();
+        foreach (var service in services.GetServices<IHostedService>())
+            await service.StopAsync(CancellationToken.None);
         await services.DisposeAsync();
     }
 
-    private sealed class NoDelivery : IOutboxHandler
+    /// <summary>Delivers nothing, and notes what the system chain is told of chains.</summary>
+    private sealed class Records : IOutboxHandler
     {
-        public Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken) => Task.CompletedTask;
+        public ConcurrentQueue<string> Chains { get; } = new();
+
+        public Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken)
+        {
+            if (record.Message is OutboxMessage.RecordInSystemChain { Record: { Type: AuditTypes.ChainOpened } opened })
+                Chains.Enqueue(opened.Fields[0].Value);
+            return Task.CompletedTask;
+        }
     }
 }
 
@@ -181,11 +205,23 @@ internal sealed class HandEpoch : IStoreEpoch
     }
 }
 
+/// <summary>A read model that fails some times.</summary>
+internal class FailingReadModel : DispatchProxy
+{
+    public int Failures;
+
+    public IReadModel Inner { get; set; } = null!;
+
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
+        Interlocked.Decrement(ref Failures) >= 0 ? throw new StoreUnavailableException("busy") : targetMethod!.Invoke(Inner, args);
+}
+
 /// <summary>What of a gateway matters to revocation.</summary>
 internal sealed class LeaseNode : IAsyncDisposable
 {
     private readonly LeaseKeeper keeper;
     private readonly GatewayJournal journal;
+    private readonly FailingReadModel lookUps;
     private bool stopped;
 
     public LeaseNode(IServiceProvider shared, GrantVerifier verifier, LeaseClock clock, IInvalidationTarget? further, GatewayOptions options)
@@ -194,19 +230,23 @@ internal sealed class LeaseNode : IAsyncDisposable
         var ids = shared.GetRequiredService<IIdGenerator>();
         var metrics = shared.GetRequiredService<GatewayMetrics>();
         var process = new Incarnation(ids.NewIncarnationId());
+        Process = process.Id;
         Lease = new GatewayLease(clock, new AlwaysHealthy(), options);
         Views = new GrantViews(grains, verifier, options, metrics, NullLogger<GrantViews>.Instance);
         Registry = new ExecutionRegistry(Views, Lease, LeaseTime.Machine);
         Restrictions = new RestrictionsCopy(grains, Registry);
         var outcomes = new OutcomeRecorder(grains, TimeProvider.System, NullLogger<OutcomeRecorder>.Instance);
         journal = new GatewayJournal(
-            process, shared.GetRequiredService<IAuditStore>(), shared.GetRequiredService<AuditSealer>(), options, metrics, TimeProvider.System, NullLogger<GatewayJournal>.Instance);
+            process, shared.GetRequiredService<IAuditStore>(), shared.GetRequiredService<IStoreEpoch>(), shared.GetRequiredService<AuditSealer>(), options, metrics, TimeProvider.System, NullLogger<GatewayJournal>.Instance);
         IInvalidationTarget[] targets = further is null ? [Registry, Restrictions] : [Registry, Restrictions, further];
         var bus = shared.GetRequiredService<IClusterBus>();
         var bell = shared.GetRequiredService<MailBell>();
+        var failing = DispatchProxy.Create<IReadModel, FailingReadModel>();
+        lookUps = (FailingReadModel)(object)failing;
+        lookUps.Inner = shared.GetRequiredService<IReadModel>();
         keeper = new LeaseKeeper(
             grains,
-            shared.GetRequiredService<IReadModel>(),
+            failing,
             bus,
             shared.GetRequiredService<IStoreEpoch>(),
             Lease,
@@ -225,6 +265,8 @@ internal sealed class LeaseNode : IAsyncDisposable
             NullLogger<LeaseKeeper>.Instance);
     }
 
+    public string Process { get; }
+
     public GatewayLease Lease { get; }
 
     public GrantViews Views { get; }
@@ -232,6 +274,9 @@ internal sealed class LeaseNode : IAsyncDisposable
     public ExecutionRegistry Registry { get; }
 
     public RestrictionsCopy Restrictions { get; }
+
+    /// <summary>Has the next looks into the read model fail.</summary>
+    public void FailLookUps(int times) => Volatile.Write(ref lookUps.Failures, times);
 
     public Task Start() => keeper.StartAsync(CancellationToken.None);
 

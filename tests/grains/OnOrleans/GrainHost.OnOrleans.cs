@@ -67,7 +67,7 @@ public sealed partial class GrainHost
             silo.Services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
             silo.Services.AddSingleton<ICommitObserver>(seen);
             silo.Services.AddSingleton<ICommitObserver, ClusterNews>();
-            silo.Services.AddSingleton<ITurnClock>(new SiloTurnClock(ground.Clock));
+            silo.Services.AddSingleton<ITurnClock>(new SiloTurnClock(ground.Clock, new SingleEpoch()));
             AddBus(silo.Services);
             silo.AddJitGrains();
             if (database is null)

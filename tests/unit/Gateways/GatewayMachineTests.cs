@@ -122,7 +122,7 @@ public sealed class GatewayMachineTests
     [Fact]
     public void Only_what_may_be_lost_may_be_lost_and_leases_are_told_in_the_system_chain()
     {
-        Run(GatewayMachine.Decide(state, new OpenLease("gw_0", "host", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), new SystemRecord("open:x", AuditTypes.ChainOpened, [])), Id, now));
+        Run(GatewayMachine.Decide(state, new OpenLease("gw_0", "host", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), [new SystemRecord("open:x", AuditTypes.ChainOpened, [])]), Id, now));
         Command("renew");
         Command("condemn");
         Command("close");
@@ -160,7 +160,7 @@ public sealed class GatewayMachineTests
 
     private Refusal? Command(string name) => name switch
     {
-        "open" => Run(GatewayMachine.Decide(state, new OpenLease("gw_0", "host", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), null), Id, now)).Refusal,
+        "open" => Run(GatewayMachine.Decide(state, new OpenLease("gw_0", "host", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), []), Id, now)).Refusal,
         "renew" => Run(GatewayMachine.Decide(state, new RenewLease(state.Renewals, []), now)).Refusal,
         "post" => Run(GatewayMachine.Decide(state, Mail("m"), Id, now)).Refusal,
         "ack" => Run(GatewayMachine.Decide(state, new AcknowledgeMail(["m"]))).Refusal,

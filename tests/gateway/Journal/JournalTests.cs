@@ -1,0 +1,149 @@
+using JitGrains.Audit;
+using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.GatewayTests.Leases;
+using JitGrains.GatewayTests.Support;
+using JitGrains.Runtime.Engine;
+using JitGrains.Secrets;
+using JitGrains.TestSupport;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace JitGrains.GatewayTests.Journal;
+
+/// <summary>A journal that runs on while its store is set back to an older copy.</summary>
+public sealed class JournalTests : IAsyncLifetime
+{
+    private readonly RestorableStore store = new();
+    private readonly HandEpoch epoch = new();
+    private readonly ManualTime time = new();
+    private readonly ServiceProvider services = new ServiceCollection().AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(TimeProvider.System).BuildServiceProvider();
+    private readonly GatewayJournal journal;
+    private int broken;
+
+    public JournalTests()
+    {
+        journal = new GatewayJournal(
+            new Incarnation("gw_1"), store, epoch, new AuditSealer(new SecretKey(new byte[32])), new GatewayOptions(), services.GetRequiredService<GatewayMetrics>(), time,
+            NullLogger<GatewayJournal>.Instance);
+        journal.Broken += (_, _) => Interlocked.Increment(ref broken);
+    }
+
+    public Task InitializeAsync() => journal.StartAsync(CancellationToken.None);
+
+    public async Task DisposeAsync()
+    {
+        store.IsAway = false;
+        await journal.OpenChain(CancellationToken.None);
+        await journal.StopAsync(CancellationToken.None);
+        journal.Dispose();
+        await store.DisposeAsync();
+        await services.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Another_epoch_has_another_chain_that_takes_up_what_was_not_written()
+    {
+        Assert.Equal("gateway/gw_1", Assert.Single(await journal.OpenChain(CancellationToken.None)).Fields[0].Value);
+        await Write("one");
+        await Written("gateway/gw_1", 2);
+        var copy = store.Copy();
+        await Write("two");
+        await Written("gateway/gw_1", 3);
+
+        store.IsAway = true;
+        await Write("three");
+        await Holds(() => store.Refused > 0);
+        store.Restore(copy);
+        store.IsAway = false;
+        epoch.Next();
+        await Write("four");
+        time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(2, journal.Pending);
+
+        var records = await journal.OpenChain(CancellationToken.None);
+        Assert.Equal(["gateway/gw_1", "gateway/gw_1.1"], records.Select(r => r.Fields[0].Value));
+        await Written("gateway/gw_1.1", 3);
+        Assert.Equal(["one"], await Verified("gateway/gw_1"));
+        Assert.Equal(["three", "four"], await Verified("gateway/gw_1.1"));
+        Assert.Equal(records, await journal.OpenChain(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_store_that_lost_entries_unnoticed_gets_no_gap()
+    {
+        var copy = store.Copy();
+        await Write("one");
+        await Written("gateway/gw_1", 2);
+        store.Restore(copy);
+        await Write("two");
+        await Holds(() => Volatile.Read(ref broken) == 1);
+        Assert.Equal(1, (await store.GetHeadAsync("gateway/gw_1")).Sequence);
+
+        Assert.Equal(2, (await journal.OpenChain(CancellationToken.None)).Length);
+        await Written("gateway/gw_1.1", 2);
+        Assert.Empty(await Verified("gateway/gw_1"));
+        Assert.Equal(["two"], await Verified("gateway/gw_1.1"));
+    }
+
+    [Fact]
+    public async Task A_chain_that_the_older_copy_does_not_have_is_not_announced()
+    {
+        var before = store.Copy();
+        store.Restore([]);
+        epoch.Next();
+        Assert.Equal("gateway/gw_1.1", Assert.Single(await journal.OpenChain(CancellationToken.None)).Fields[0].Value);
+        // And not forgotten where a later one has it.
+        store.Restore(before);
+        epoch.Next();
+        Assert.Equal("gateway/gw_1.2", Assert.Single(await journal.OpenChain(CancellationToken.None)).Fields[0].Value);
+    }
+
+    [Fact]
+    public async Task A_beginning_that_was_not_answered_is_no_second_chain()
+    {
+        epoch.Next();
+        store.LosesAnswers = true;
+        await Assert.ThrowsAsync<IOException>(() => journal.OpenChain(CancellationToken.None));
+        store.LosesAnswers = false;
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(2, (await journal.OpenChain(CancellationToken.None)).Length);
+        Assert.Equal(["gateway/gw_1", "gateway/gw_1.1"], await store.ListSourcesAsync().Select(s => s.Source).ToListAsync());
+        Assert.Empty(await Verified("gateway/gw_1.1"));
+    }
+
+    private async Task Write(string what)
+    {
+        using var ticket = await journal.Begin([new AuditField("what", what)], CancellationToken.None);
+        ticket!.Write(AuditTypes.CallForwarded);
+    }
+
+    /// <summary>Lets time pass until it does.</summary>
+    private Task Holds(Func<bool> condition) => Eventually.Holds(() =>
+    {
+        time.Advance(TimeSpan.FromSeconds(1));
+        return condition();
+    });
+
+    private Task Written(string source, long sequence) => Eventually.Get(async () =>
+    {
+        time.Advance(TimeSpan.FromSeconds(1));
+        return (await store.GetHeadAsync(source)).Sequence >= sequence ? "written" : null;
+    });
+
+    /// <summary>What the chain's calls say, where it is whole.</summary>
+    private async Task<List<string>> Verified(string source)
+    {
+        var chain = new AuditChain(source);
+        var found = new List<string>();
+        await foreach (var entry in store.ReadChainAsync(source))
+        {
+            Assert.Null(chain.Next(new StoredEntry(entry.Source, entry.Sequence, entry.Hash, entry.Body)));
+            if (System.Text.Json.Nodes.JsonNode.Parse(entry.Body)!["data"]!["what"] is { } what)
+                found.Add(what.GetValue<string>());
+        }
+
+        return found;
+    }
+}

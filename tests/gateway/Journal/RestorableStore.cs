@@ -1,0 +1,76 @@
+using JitGrains.Audit;
+using JitGrains.Runtime.Engine;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace JitGrains.GatewayTests.Journal;
+
+/// <summary>An audit store of which a copy can be put in its place, and that can be away.</summary>
+internal sealed class RestorableStore : IAuditStore, IAsyncDisposable
+{
+    private readonly List<ServiceProvider> engines = [];
+    private readonly List<AuditEntry> appended = [];
+    private IAuditStore inner;
+
+    public RestorableStore() => inner = New();
+
+    public bool IsAway { get; set; }
+
+    /// <summary>Whether it does what is asked of it and then fails to say so.</summary>
+    public bool LosesAnswers { get; set; }
+
+    public int Refused { get; private set; }
+
+    /// <summary>All that it holds now.</summary>
+    public IReadOnlyList<AuditEntry> Copy() => [.. appended];
+
+    public void Restore(IReadOnlyList<AuditEntry> copy)
+    {
+        var older = New();
+        // In memory, and done when it returns.
+        Assert.True(older.AppendAsync([.. copy]).IsCompletedSuccessfully);
+        appended.Clear();
+        appended.AddRange(copy);
+        inner = older;
+    }
+
+    public async Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default)
+    {
+        if (IsAway)
+        {
+            Refused++;
+            throw new IOException("the store is away");
+        }
+
+        await inner.AppendAsync(entries, cancellationToken);
+        appended.AddRange(entries);
+        if (LosesAnswers)
+            throw new IOException("the connection is lost");
+    }
+
+    public Task<PageReply<AuditEntry>> QueryAsync(AuditFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
+        inner.QueryAsync(filter, cursor, limit, cancellationToken);
+
+    public IAsyncEnumerable<AuditSource> ListSourcesAsync(CancellationToken cancellationToken = default) => inner.ListSourcesAsync(cancellationToken);
+
+    public Task<ChainHead> GetHeadAsync(string source, CancellationToken cancellationToken = default) => inner.GetHeadAsync(source, cancellationToken);
+
+    public IAsyncEnumerable<AuditEntry> ReadChainAsync(string source, long fromSequence = 1, CancellationToken cancellationToken = default) =>
+        inner.ReadChainAsync(source, fromSequence, cancellationToken);
+
+    public Task<IReadOnlyDictionary<string, string>> ResolveAsync(IReadOnlyCollection<string> digests, CancellationToken cancellationToken = default) =>
+        inner.ResolveAsync(digests, cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var engine in engines)
+            await engine.DisposeAsync();
+    }
+
+    private IAuditStore New()
+    {
+        var services = new ServiceCollection().AddLogging().AddMetrics().AddSingleton(TimeProvider.System);
+        services.AddGrainEngine(options => options.UseMemory = true);
+        engines.Add(services.BuildServiceProvider());
+        return engines[^1].GetRequiredService<IAuditStore>();
+    }
+}
