@@ -34,9 +34,10 @@ public static partial class GatewayHost
             await app.WaitForShutdownAsync();
             return 0;
         }
-        catch (Exception e) when (ProblemsOf(e, app) is { } problems)
+        catch (Exception e)
         {
-            foreach (var problem in problems)
+            // Never unhandled: an abort with a dump says nothing to whoever reads the log of a container.
+            foreach (var problem in ProblemsOf(e, app) ?? [$"The process failed, which is a bug: {e}"])
                 await errors.WriteLineAsync(problem);
             return 1;
         }
@@ -77,7 +78,16 @@ public static partial class GatewayHost
         catch
         {
             // What had started before the part that could not would otherwise go on writing after it was disposed of.
-            await app.StopAsync(CancellationToken.None);
+            try
+            {
+                await app.StopAsync(CancellationToken.None);
+            }
+            catch (Exception e)
+            {
+                // Why it did not start is what matters.
+                LogNotStopped(app.Logger, e);
+            }
+
             throw;
         }
 
@@ -146,15 +156,20 @@ public static partial class GatewayHost
         return app;
     }
 
-    private static IReadOnlyList<string>? ProblemsOf(Exception failure, WebApplication? app) => failure switch
+    internal static IReadOnlyList<string>? ProblemsOf(Exception failure, WebApplication? app) => failure switch
     {
         StartupException e => e.Problems,
         StoreOpenException e => [e.Message],
-        StoreUnavailableException e => [e.Message],
+        // Several parts may have failed at once, the one that stopped for the other's sake among them.
+        AggregateException several => several.InnerExceptions.Select(e => ProblemsOf(e, app)).ToList() is var each && each.Contains(null) ? null : [.. each.SelectMany(p => p!).Distinct(StringComparer.Ordinal)],
+        _ when StoreTrouble.IsPassing(failure) => [$"The store cannot be used: {failure.Message}"],
         OptionsValidationException e => [.. e.Failures],
         _ when app?.Services.GetRequiredService<Listeners>().DescribeTakenPort(failure) is { } taken => [taken],
         _ => null,
     };
+
+    [LoggerMessage(3003, LogLevel.Warning, "What had started did not stop in order")]
+    private static partial void LogNotStopped(ILogger logger, Exception exception);
 
     [LoggerMessage(3002, LogLevel.Information, "This process runs as {Role}")]
     private static partial void LogRole(ILogger logger, ProcessRole role);

@@ -13,9 +13,6 @@ namespace JitGrains.Gateway.Hosting;
 /// <param name="Issuer">In a gateway of a quickstart, what it trusts of the issuer that silos run.</param>
 internal sealed record ProcessKeys(GatewayKeys Gateway, KeyRing? Ring, DevelopmentIssuer? DevIssuer, IssuerOptions? Issuer)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
-
     /// <summary>Those of the data folder, or of the folder for keys.</summary>
     public static ProcessKeys OfFolder(Settings settings)
     {
@@ -35,23 +32,7 @@ internal sealed record ProcessKeys(GatewayKeys Gateway, KeyRing? Ring, Developme
         }
 
         var folder = options.KeysFolder is { } mounted ? KeyRing.OpenMounted(mounted) : null;
-        var ring = await Reach(() => ClusterKeys.ForSiloAsync(store, folder));
-        return new ProcessKeys(ring.ForGateways, ring, options.Quickstart ? await Reach(() => DevelopmentIssuer.OpenSharedAsync(settings.Folder, store)) : null, null);
-    }
-
-    private static async Task<T> Reach<T>(Func<Task<T>> use)
-    {
-        var began = TimeProvider.System.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                return await use();
-            }
-            catch (StoreUnavailableException) when (TimeProvider.System.GetElapsedTime(began) < Patience)
-            {
-                await Task.Delay(Pause, TimeProvider.System);
-            }
-        }
+        var ring = await AtStart.Reach(() => ClusterKeys.ForSiloAsync(store, folder), TimeProvider.System);
+        return new ProcessKeys(ring.ForGateways, ring, options.Quickstart ? await AtStart.Reach(() => DevelopmentIssuer.OpenSharedAsync(settings.Folder, store), TimeProvider.System) : null, null);
     }
 }

@@ -1,4 +1,3 @@
-using JitGrains.Runtime.Engine;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -24,7 +23,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
             await Answer(http, e.StatusCode == StatusCodes.Status413PayloadTooLarge ? Problems.PayloadTooLarge(BodyFields.MaxBytes) : Problems.BadRequest("body", "The request cannot be read."));
             return;
         }
-        catch (StoreUnavailableException e) when (!http.Response.HasStarted)
+        catch (Exception e) when (StoreTrouble.IsPassing(e) && !http.Response.HasStarted)
         {
             LogUnavailable(logger, e);
             await Answer(http, Problems.Unavailable("The store does not answer. What was sent may have been done or not: send it again."));

@@ -11,7 +11,11 @@ using JitGrains.Identity;
 using JitGrains.PolicyVersions;
 using JitGrains.Policy;
 using JitGrains.Principals;
+using JitGrains.Restrictions;
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Revocation;
 using JitGrains.Silo.Secrets;
+using Microsoft.Extensions.Logging;
 
 namespace JitGrains.Silo.Policies;
 
@@ -53,8 +57,8 @@ internal abstract record GateAnswer
 /// <c>policy.rollback</c> in an API named <c>jitgrains</c>, a change of policy is decided by its rules, like any other call.
 /// Under an approve rule it needs a grant for exactly this change, of which one use is taken. Thread-safe.
 /// </summary>
-internal sealed class PolicyGate(
-    IPolicyProvider policies, GatewayKeys keys, GrantVerifier verifier, IGrainFactory grains, IIdGenerator ids, TimeProvider time)
+internal sealed partial class PolicyGate(
+    IPolicyProvider policies, GatewayKeys keys, GrantVerifier verifier, IStoreEpoch epoch, IGrainFactory grains, IIdGenerator ids, TimeProvider time, ILogger<PolicyGate> logger)
 {
     /// <summary>The API whose actions are the control plane's.</summary>
     public const string Api = "jitgrains";
@@ -65,7 +69,8 @@ internal sealed class PolicyGate(
     /// <summary>Going back to an earlier one.</summary>
     public const string Rollback = "policy.rollback";
 
-    private const string Incarnation = "control-plane";
+    private const int RecordAttempts = 5;
+    private static readonly TimeSpan RecordAgain = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Decides, and where a grant is needed takes a use of it or asks for one.</summary>
     public async Task<GateAnswer> EnterAsync(Caller caller, PolicyChange change, IPAddress? address)
@@ -82,14 +87,31 @@ internal sealed class PolicyGate(
         };
     }
 
-    /// <summary>Records what came of a change that took a use.</summary>
+    /// <summary>Records what came of a change that took a use. Where the store does not take that, it shows as unknown later.</summary>
     public async Task LeaveAsync(GateAnswer.Open entered, bool done)
     {
         if (entered is not { CallerKey: { } key, Use: { } use })
             return;
         var outcome = new ExecutionOutcome(
             done ? ExecutionStatus.Completed : ExecutionStatus.Failed, done ? 200 : null, done ? null : "not-applied", use.StartedAt, time.GetUtcNow(), 0, 0);
-        await grains.GetGrain<IPrincipalGrain>(key).RecordOutcome(new OutcomeCommand(use.Id, outcome));
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await grains.GetGrain<IPrincipalGrain>(key).RecordOutcome(new OutcomeCommand(use.Id, outcome));
+                return;
+            }
+            catch (Exception e) when (StoreTrouble.IsPassing(e) && attempt < RecordAttempts)
+            {
+                await Task.Delay(RecordAgain, time);
+            }
+            catch (Exception e)
+            {
+                // The change is made, or is not; who made it has that answer all the same.
+                LogNotRecorded(logger, e, use.Id);
+                return;
+            }
+        }
     }
 
     private async Task<GateAnswer> EnterByGrantAsync(Caller caller, PolicyChange change, ActionDefinition action, ApprovalTerms terms)
@@ -98,15 +120,17 @@ internal sealed class PolicyGate(
         var rejoin = RejoinKey.Compute(caller.Key, Api, action.Name, "", BindingKind.Payload, digest);
         var principal = grains.GetGrain<IPrincipalGrain>(caller.Key);
         var now = time.GetUtcNow();
+        var revocations = (await grains.GetGrain<IRestrictionsGrain>(IRestrictionsGrain.Key).Get()).Revocations;
         foreach (var (grant, usesLeft) in (await principal.GetView()).Grants)
         {
             if (usesLeft is <= 0 || grant.Api != Api || grant.Binding != BindingKind.Payload || !grant.Covers(action.Name, "", digest)
+                || grant.Epoch != epoch.Current || revocations.Any(r => r.Covers(grant))
                 || now >= grant.ExpiresAt || !verifier.Verify(grant) || !Quorum.StillStands(grant, terms, caller.Involved))
             {
                 continue;
             }
 
-            var use = await principal.Consume(new ConsumeCommand(ids.NewExecutionId(), grant.Id, Incarnation, action.Name, "", digest, rejoin, terms.PolicyVersion));
+            var use = await principal.Consume(new ConsumeCommand(ids.NewExecutionId(), grant.Id, ControlPlaneExecutions.Incarnation, action.Name, "", digest, rejoin, terms.PolicyVersion));
             if (use.Value is { } taken)
                 return new GateAnswer.Open(caller.Key, taken);
         }
@@ -158,6 +182,9 @@ internal sealed class PolicyGate(
             RejoinKey = rejoin,
         };
     }
+
+    [LoggerMessage(2330, LogLevel.Error, "The outcome of execution {ExecutionId} could not be recorded")]
+    private static partial void LogNotRecorded(ILogger logger, Exception exception, string executionId);
 
     /// <summary>Keyed, over everything that the change is: a grant is for exactly this one.</summary>
     private string DigestOf(PolicyChange change)

@@ -51,7 +51,9 @@ internal sealed partial class PolicyProvider : BackgroundService, IPolicyProvide
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await RecordAsync(current, null);
+        // Another try is the same entry: the first may have been written.
+        var command = ids.NewCommandId();
+        await AtStart.Reach(() => RecordAsync(current, null, command), time, cancellationToken);
         LogInForce(logger, current.Version);
         await base.StartAsync(cancellationToken);
     }
@@ -75,7 +77,7 @@ internal sealed partial class PolicyProvider : BackgroundService, IPolicyProvide
 
         // Only now is it taken: where the trail cannot be written, the next look tries again.
         if (policy.Version != current.Version)
-            await RecordAsync(policy, current.Version);
+            await RecordAsync(policy, current.Version, ids.NewCommandId());
         taken = files.Fingerprint;
         var before = current.Version;
         Volatile.Write(ref current, policy);
@@ -125,12 +127,12 @@ internal sealed partial class PolicyProvider : BackgroundService, IPolicyProvide
         LogRejected(logger, current.Version, string.Join("; ", problems));
     }
 
-    private async Task RecordAsync(CompiledPolicy policy, string? before)
+    private async Task RecordAsync(CompiledPolicy policy, string? before, string command)
     {
         List<AuditField> fields = [new("policy_version", policy.Version)];
         if (before is not null)
             fields.Add(new AuditField("before", before));
         await grains.GetGrain<ISystemChainGrain>(ISystemChainGrain.Key)
-            .Record(new SystemRecord(ids.NewCommandId(), AuditTypes.PolicyChanged, [.. fields]));
+            .Record(new SystemRecord(command, AuditTypes.PolicyChanged, [.. fields]));
     }
 }

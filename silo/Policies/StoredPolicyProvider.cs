@@ -12,14 +12,14 @@ namespace JitGrains.Silo.Policies;
 
 /// <summary>
 /// The cluster's one policy, from the store. It is told of a new version before whoever applied that has their answer, and
-/// looks by itself every few seconds. A version is never replaced by an earlier one. Where the store has none yet, a silo
+/// looks by itself every few seconds. A version is never replaced by an earlier one, but by what an older copy of the store has
+/// once that is in its place. Where the store has none yet, a silo
 /// applies its configured files, and a gateway waits for that.
 /// </summary>
 internal sealed partial class StoredPolicyProvider(
-    SiloOptions options, IPolicyStore store, IGrainFactory grains, SiloMetrics metrics, TimeProvider time, ILogger<StoredPolicyProvider> logger)
+    SiloOptions options, IPolicyStore store, IStoreEpoch epoch, IGrainFactory grains, SiloMetrics metrics, TimeProvider time, ILogger<StoredPolicyProvider> logger)
     : BackgroundService, IPolicyProvider, IInvalidationTarget
 {
-    private static readonly TimeSpan FirstWithin = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(250);
 
     private readonly SemaphoreSlim loading = new(1, 1);
@@ -43,23 +43,23 @@ internal sealed partial class StoredPolicyProvider(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        while (options.Role.RunsSilo() && !await TryApplyConfigured(began))
-            await Task.Delay(FirstLook, time, cancellationToken);
-        while (await store.GetPolicyHeadAsync(cancellationToken) is null)
+        if (options.Role.RunsSilo())
+            await AtStart.Reach(ApplyConfigured, time, cancellationToken);
+        while (await AtStart.Reach(() => store.GetPolicyHeadAsync(cancellationToken), time, cancellationToken) is null)
         {
-            if (options.Role.RunsSilo() || time.GetElapsedTime(began) > FirstWithin)
+            if (options.Role.RunsSilo() || time.GetElapsedTime(began) > AtStart.Within)
                 throw new StartupException("The store holds no policy yet: start a silo with --policy PATH, which applies it as the first version.");
             await Task.Delay(FirstLook, time, cancellationToken);
         }
 
-        await LoadAsync(atLeast: 1, cancellationToken);
+        await AtStart.Reach(() => LoadAsync(atLeast: 1, cancellationToken), time, cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask ApplyAsync(Invalidation what, CancellationToken cancellationToken)
     {
-        if (what is Invalidation.Policy policy && policy.Sequence > Now.Sequence)
+        if (what is Invalidation.Policy policy)
             await LoadAsync(policy.Sequence, cancellationToken);
         else if (what is Invalidation.Everything)
             await LookAsync(cancellationToken);
@@ -68,7 +68,7 @@ internal sealed partial class StoredPolicyProvider(
     /// <summary>Looks once whether there is a later version.</summary>
     internal async Task LookAsync(CancellationToken cancellationToken)
     {
-        if (await store.GetPolicyHeadAsync(cancellationToken) is { } head && head.Sequence > Now.Sequence)
+        if (await store.GetPolicyHeadAsync(cancellationToken) is { } head)
             await LoadAsync(head.Sequence, cancellationToken);
     }
 
@@ -102,13 +102,15 @@ internal sealed partial class StoredPolicyProvider(
         await loading.WaitAsync(cancellationToken);
         try
         {
-            if (loaded is { } now && now.Sequence >= atLeast)
+            // Read before the store is: what another epoch has is looked at again.
+            var current = epoch.Current;
+            if (loaded is { } now && now.Sequence >= atLeast && now.Epoch == current)
                 return;
             var head = await store.GetPolicyHeadAsync(cancellationToken);
             var stored = head is null ? null : await store.GetPolicyAsync(head.Sequence, cancellationToken);
             if (stored is null || stored.Sequence < atLeast)
                 throw new InvalidOperationException($"The store does not show version {atLeast} of the policy.");
-            Take(stored);
+            Take(stored, current);
         }
         finally
         {
@@ -116,18 +118,18 @@ internal sealed partial class StoredPolicyProvider(
         }
     }
 
-    private void Take(StoredPolicy stored)
+    private void Take(StoredPolicy stored, string current)
     {
         var result = PolicyLoader.Load([.. stored.Files.Select(f => new PolicyFile(f.Name, f.Text))]);
         var problems = result.Problems.Select(p => p.ToString()).ToImmutableArray();
         // Another program's policy: one of a later version may have taken what this one cannot.
         if (result.Policy is not { } policy)
             throw new StartupException([$"Version {stored.Sequence} of the policy cannot be taken by this program:", .. problems]);
-        var first = loaded is null;
+        var before = loaded;
         Volatile.Write(ref loaded, new Loaded(
-            stored.Sequence, policy, new PolicyStatus(policy.Version, false, time.GetUtcNow(), [.. stored.Files.Select(f => f.Name)], problems)));
+            stored.Sequence, current, policy, new PolicyStatus(policy.Version, false, time.GetUtcNow(), [.. stored.Files.Select(f => f.Name)], problems)));
         LogInForce(logger, policy.Version, stored.Sequence);
-        if (first)
+        if (before is null || (before.Sequence == stored.Sequence && before.Policy.Version == policy.Version))
             return;
         metrics.PolicyReload("taken");
         Changed?.Invoke(this, new PolicyChangedEventArgs(policy));
@@ -141,20 +143,6 @@ internal sealed partial class StoredPolicyProvider(
             return;
         Interlocked.CompareExchange(ref loaded, now with { Status = now.Status with { Degraded = problems is not null, Problems = problems ?? [] } }, now);
         metrics.PolicyDegraded(problems is not null);
-    }
-
-    /// <summary>Whether that is settled: silos that start at once wait for each other, and the database may take its time.</summary>
-    private async Task<bool> TryApplyConfigured(long began)
-    {
-        try
-        {
-            await ApplyConfigured();
-            return true;
-        }
-        catch (StoreUnavailableException) when (time.GetElapsedTime(began) < FirstWithin)
-        {
-            return false;
-        }
     }
 
     /// <summary>The configured files become the first version where there is none yet, or a later one where that is demanded.</summary>
@@ -183,5 +171,5 @@ internal sealed partial class StoredPolicyProvider(
     [LoggerMessage(2311, LogLevel.Error, "A later policy than the one in force cannot be loaded")]
     private static partial void LogNotLoaded(ILogger logger, Exception exception);
 
-    private sealed record Loaded(long Sequence, CompiledPolicy Policy, PolicyStatus Status);
+    private sealed record Loaded(long Sequence, string Epoch, CompiledPolicy Policy, PolicyStatus Status);
 }

@@ -26,6 +26,7 @@ internal sealed partial class GatewayReaper(
     private static readonly TimeSpan OrphanInterval = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<string, Watched> watched = new(StringComparer.Ordinal);
+    private readonly ControlPlaneExecutions ownExecutions = new(leaseTime);
     private ImmutableArray<GatewayEntry> left = [];
 
     private IGatewayDirectoryGrain Directory => grains.GetGrain<IGatewayDirectoryGrain>(IGatewayDirectoryGrain.Key);
@@ -34,7 +35,7 @@ internal sealed partial class GatewayReaper(
     {
         // Where no other process can write the store, whoever is in the list before this one's gateway enters it is gone.
         if (!epoch.IsShared)
-            left = (await Directory.List()).Entries;
+            left = (await AtStart.Reach(Directory.List, time, cancellationToken)).Entries;
         await base.StartAsync(cancellationToken);
     }
 
@@ -134,8 +135,10 @@ internal sealed partial class GatewayReaper(
         // Read before the list: whoever began one of these was in it by then.
         var open = await readModel.ListOpenExecutionsAsync("", stopping);
         var listed = (await Directory.List()).Entries.Select(e => e.Incarnation).ToHashSet(StringComparer.Ordinal);
-        foreach (var orphan in open.Where(e => !listed.Contains(e.Incarnation)))
+        foreach (var orphan in open.Where(e => e.Incarnation != ControlPlaneExecutions.Incarnation && !listed.Contains(e.Incarnation)))
             await RecordUnknown(orphan);
+        foreach (var cutOff in ownExecutions.CutOff(open))
+            await RecordUnknown(cutOff);
     }
 
     private async Task RecordUnknown(ExecutionRecord cutOff)

@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.Versioning;
+using JitGrains.Gateway.Hosting;
 using JitGrains.GatewayTests.Support;
+using JitGrains.Runtime.Engine;
+using JitGrains.Silo;
 using Microsoft.Data.Sqlite;
 
 namespace JitGrains.GatewayTests.Processes;
@@ -21,6 +24,17 @@ public sealed class StartFailureTests
         using var other = new TcpListener(IPAddress.Loopback, port);
         other.Start();
         await Fails(installation, installation.Quickstart, $"Port {port} on 127.0.0.1 is taken. Choose another with {option}, or stop what listens there.");
+    }
+
+    [Fact]
+    public void Whatever_keeps_a_process_from_starting_is_told_in_lines()
+    {
+        Assert.Equal(["The store cannot be used: lock timeout"], GatewayHost.ProblemsOf(new StoreUnavailableException("lock timeout"), null));
+        Assert.Equal(["The store cannot be used: too late"], GatewayHost.ProblemsOf(new TimeoutException("too late"), null));
+        Assert.Equal(
+            ["one", "two", "The store cannot be used: lock timeout"],
+            GatewayHost.ProblemsOf(new AggregateException(new StartupException(["one", "two"]), new AggregateException(new StoreUnavailableException("lock timeout")), new StartupException("one")), null));
+        Assert.Null(GatewayHost.ProblemsOf(new AggregateException(new StartupException("one"), new InvalidOperationException("a bug")), null));
     }
 
     [Fact]

@@ -172,7 +172,15 @@ internal sealed partial class PostgresStore
             if (connection is { } open)
             {
                 connection = null;
-                await open.DisposeAsync();
+                try
+                {
+                    await open.DisposeAsync();
+                }
+                catch (Exception e)
+                {
+                    // A connection that is lost has lost its transaction, and with it the lock.
+                    store.connections.Failed(e);
+                }
             }
         }
     }

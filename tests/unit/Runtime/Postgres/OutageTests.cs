@@ -73,6 +73,17 @@ public sealed class OutageTests
     }
 
     [Fact]
+    public async Task A_turn_that_decided_nothing_ends_well_though_its_connection_is_lost()
+    {
+        await using var engine = EngineHarness.Create("postgres");
+        await engine.Tally("one").Add(1);
+        var turn = await engine.Store.BeginTurnAsync(new GrainId("tally", "one"), readOnly: false, default);
+        Assert.Equal(1, await Database.CutAsync(engine.Database!, "idle in transaction"));
+        await turn.DisposeAsync();
+        Assert.Equal(2, await engine.Tally("one").Add(1));
+    }
+
+    [Fact]
     public async Task Too_much_at_once_is_refused_and_is_no_fault_of_the_database()
     {
         await using var engine = EngineHarness.Create("postgres", configure: o =>
