@@ -1,3 +1,4 @@
+using JitGrains.Gateway.RequestPath;
 using JitGrains.Grants;
 using JitGrains.Identity;
 
@@ -52,6 +53,9 @@ internal sealed class Execution : IDisposable
     /// <summary>The gateway incarnation under which it began.</summary>
     public string Incarnation { get; }
 
+    /// <summary>The call, from before it may start: what another policy is held against.</summary>
+    public Call? Call { get; set; }
+
     /// <summary>Cancelled when it must end.</summary>
     public CancellationToken Token => cancellation.Token;
 
@@ -66,7 +70,7 @@ internal sealed class Execution : IDisposable
     internal ExecutionStripe? Stripe { get; set; }
 
     /// <summary>Whether it has to be waited for until it is known whether its first byte went out.</summary>
-    private bool IsUnsettled => Volatile.Read(ref state) is Starting or Cut;
+    internal bool IsUnsettled => Volatile.Read(ref state) is Starting or Cut;
 
     /// <summary>From pending to starting, or once more where the request is sent another time; false where it is dead.</summary>
     public bool TryStart()

@@ -72,6 +72,18 @@ internal sealed class ExecutionRegistry(GrantViews views, IGatewayLease lease, L
         return Task.WhenAll(killed.Select(e => e.WhenSettled()));
     }
 
+    /// <summary>
+    /// Of what was let through and has not shown its first byte, ends what does not stand; completes once it is known for
+    /// each of these whether it went out. What was not let through yet is for the last check.
+    /// </summary>
+    public Task CutUnstarted(Func<Execution, bool> stands, string because)
+    {
+        var cut = Where(static e => e.IsUnsettled).Where(e => !stands(e)).ToList();
+        foreach (var execution in cut)
+            execution.Kill(because);
+        return Task.WhenAll(cut.Select(e => e.WhenSettled()));
+    }
+
     /// <summary>Whether executions are under way that began under this incarnation.</summary>
     public bool HasAnyOf(string incarnation) => Where(e => e.Grant is not null && e.Incarnation == incarnation).Count > 0;
 

@@ -41,6 +41,7 @@ internal static class GatewayServices
 
         services.AddSingleton<CallRunner>();
         services.AddSingleton<Redecision>();
+        services.AddSingleton<IInvalidationTarget, PolicyDrain>();
         services.AddSingleton<GrantUse>();
         services.AddSingleton<AskFactory>();
         services.AddSingleton<RequestLookup>();

@@ -17,6 +17,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
     /// <param name="mayStart">The last check before the first upstream byte: null, or why not.</param>
     public async Task<ExecutionOutcome> Run(Call call, Execution execution, string kind, DateTimeOffset startedAt, Func<string?> mayStart)
     {
+        execution.Call = call;
         execution.EndAt(call.Caller.TokenExpiresAt, ForwardErrors.TokenEnded, time);
         call.Body?.PutBack(call.Context);
         var gate = new ExecutionGate(once: kind == "counted", () => execution.TryStart() ? mayStart() : execution.EndedBy ?? ForwardErrors.GrantEnded, execution.Started);
@@ -32,7 +33,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
         activity?.SetTag("jitgrains.action", call.Action.Name);
         var result = await forwarder.Forward(call.Context, forwarded, execution.Token);
         var error = result.Error == ForwardErrors.GrantEnded ? execution.EndedBy ?? result.Error : result.Error;
-        if (error is not null && AnswerTo(error) is { } answer)
+        if (error is not null && AnswerTo(error, gate.Started) is { } answer)
             await Answers.Refuse(call.Context, answer, call.Api);
         metrics.Executed(kind, error ?? "completed");
         return new ExecutionOutcome(
@@ -45,12 +46,13 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
             result.ResponseBytes);
     }
 
-    private static Problem? AnswerTo(string error) => error switch
+    private static Problem? AnswerTo(string error, bool started) => error switch
     {
         ForwardErrors.CallerLeft => null,
         ForwardErrors.CallerBody => Problems.BadRequest("body", "The body did not arrive whole."),
         ForwardErrors.GrantEnded => GatewayProblems.Denied("The grant ended while the call ran."),
         ForwardErrors.Blocked => GatewayProblems.Blocked,
+        ForwardErrors.PolicyChanged when started => Problems.Unavailable("Another policy came into force while the call was on its way; it was cut off, and may have reached the upstream."),
         ForwardErrors.PolicyChanged => Problems.Unavailable("Another policy came into force while the call was on its way; it has not run. Send it again."),
         ForwardErrors.TokenEnded => GatewayProblems.Denied("The token ended while the call ran."),
         ForwardErrors.LeaseLost or ForwardErrors.StartedLate => Problems.Unavailable("The call could not start in time; it has not run."),

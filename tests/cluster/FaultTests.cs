@@ -50,6 +50,8 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
 
         var deeds = first.Deeds.Concat(second.Deeds).ToList();
         var revocations = deeds.OfType<Ended>().Where(e => e.Succeeded && e.Kind != EndKind.Release).ToList();
+        foreach (var failure in cluster.Members.SelectMany(m => m.Process.Failures.Take(3).Select(f => $"  {m.Name}: {f}")))
+            report.Line(failure);
         var violations = Checker.Violations(found, [.. first.Faults, .. second.Faults]);
         report.Line($"left by suspensions, as documented: {found.Count(f => f.Invariant == Starts.Remainder)}");
         report.Line($"operations: {deeds.Count}");

@@ -19,7 +19,8 @@ internal static class Checker
         .. Recorded(evidence),
         .. Answered(evidence),
         .. Streams.Check(evidence),
-        .. evidence.All<Verified>().Where(v => !v.IsValid(evidence.Restore is not null)).Select(v => new Violation("audit verifies", $"at {v.SentAt:O}: {string.Join("; ", v.Problems.Where(p => evidence.Restore is null || !p.IsLostJournal))}")),
+        .. evidence.All<Verified>().Where(v => v.Problems.Count > 0).Select(v => new Violation("audit verifies", $"at {v.SentAt:O}: {string.Join("; ", v.Problems)}")),
+        .. evidence.Deeds.Where(d => d.Status == 500).Select(d => new Violation("failures", $"{d.GetType().Name} sent to {d.Process} at {d.SentAt:O} was answered 500")),
     ];
 
     /// <summary>Of what was found, the violations: all but what suspensions may leave, which is one call for each core of the machine.</summary>
@@ -58,11 +59,8 @@ internal static class Checker
         }
 
         var outcomes = evidence.Trail.Entries.Where(e => e.Type == "execution.outcome").ToLookup(e => e.What!, StringComparer.Ordinal);
-        foreach (var execution in evidence.Trail.Entries.Where(e => e.Type == "grant.consumed" && outcomes[e.What!].Count() != 1 && !IsOutcomeLost(e)))
+        foreach (var execution in evidence.Trail.Entries.Where(e => e.Type == "grant.consumed" && outcomes[e.What!].Count() != 1))
             yield return new Violation("outcomes", $"execution {execution.What} of {execution.Request} has {outcomes[execution.What!].Count()} outcomes on record");
-
-        // It came after the copy was taken, and whoever had it recorded it then.
-        bool IsOutcomeLost(TrailEntry use) => evidence.Restore is { } restore && use.At < restore.CopiedAt && !outcomes[use.What!].Any();
 
         foreach (var grant in evidence.Trail.Grants.Where(g => g.Uses is not null && taken[g.Id].Count() > g.Uses))
             yield return new Violation("uses", $"{grant.Id} has {taken[grant.Id].Count()} uses on record, of {grant.Uses}");

@@ -228,14 +228,22 @@ public sealed class CheckerTests
     }
 
     [Fact]
-    public void Only_a_restore_may_cost_a_journal_entries()
+    public void A_restore_excuses_no_gap_and_no_missing_outcome()
     {
+        run.Restore = new Restore(Run.At(100), Run.At(200), Run.At(300));
         run.Deeds.Add(new Verified("silo-1", Run.At(1), [new ChainProblem("gateway/gw_1", "entry 5 is missing")]) { Status = 200 });
         Finds("audit verifies", "gateway/gw_1");
-        run.Restore = new Restore(Run.At(100), Run.At(200), Run.At(300));
-        Assert.Empty(run.Check());
-        run.Deeds.Add(new Verified("silo-1", Run.At(1), [new ChainProblem("request/rq_1", "entry 5 is missing")]) { Status = 200 });
-        Finds("audit verifies", "request/rq_1");
+        run.Deeds.Clear();
+        run.Counted("1", uses: 1, issued: 0, expires: 10_000);
+        run.Use("1", at: 50, ends: false);
+        Finds("outcomes", "0 outcomes");
+    }
+
+    [Fact]
+    public void An_answer_that_only_a_bug_gives()
+    {
+        run.Deeds.Add(new Voted("silo-1", Run.At(150), "rq_1", "dev:user:bob", "approve") { Status = 500, AnsweredAt = Run.At(160) });
+        Finds("failures", "Voted sent to silo-1");
     }
 
     [Fact]

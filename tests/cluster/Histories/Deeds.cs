@@ -112,22 +112,12 @@ internal sealed record Streamed(string Process, DateTimeOffset SentAt, string Id
 
 /// <summary>A verification of the audit trail.</summary>
 /// <param name="Problems">What it found, a chain each.</param>
-internal sealed record Verified(string Process, DateTimeOffset SentAt, IReadOnlyList<ChainProblem> Problems) : Deed(Process, SentAt)
-{
-    /// <summary>
-    /// Whether all is well. After a restore one finding is as it should be: the journal of a gateway that ran on has a gap,
-    /// where it had written what the older copy does not have.
-    /// </summary>
-    public bool IsValid(bool restored) => Problems.All(p => restored && p.IsLostJournal);
-}
+internal sealed record Verified(string Process, DateTimeOffset SentAt, IReadOnlyList<ChainProblem> Problems) : Deed(Process, SentAt);
 
 /// <summary>The first thing wrong with a chain.</summary>
 /// <param name="Source">The chain.</param>
 /// <param name="Problem">What.</param>
-internal sealed record ChainProblem(string Source, string Problem)
-{
-    public bool IsLostJournal => Source.StartsWith("gateway/", StringComparison.Ordinal) && Problem.EndsWith(" is missing", StringComparison.Ordinal);
-}
+internal sealed record ChainProblem(string Source, string Problem);
 
 /// <summary>A process that could not do anything, or was cut off, for a time.</summary>
 /// <param name="Process">Which.</param>

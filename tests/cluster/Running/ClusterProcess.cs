@@ -11,8 +11,11 @@ namespace JitGrains.ClusterTests.Running;
 /// </summary>
 internal sealed class ClusterProcess : IAsyncDisposable
 {
+    private const string Failed = "A request to the control plane failed";
+
     private readonly Lock gate = new();
     private readonly Queue<string> lines = new();
+    private readonly List<string> failures = [];
     private Process? process;
 
     /// <param name="name">Its name in what is printed: <c>gateway-1</c>.</param>
@@ -67,6 +70,16 @@ internal sealed class ClusterProcess : IAsyncDisposable
         {
             lock (gate)
                 return string.Join('\n', lines);
+        }
+    }
+
+    /// <summary>Requests that it answered 500, as its log has them.</summary>
+    public IReadOnlyList<string> Failures
+    {
+        get
+        {
+            lock (gate)
+                return [.. failures];
         }
     }
 
@@ -153,6 +166,8 @@ internal sealed class ClusterProcess : IAsyncDisposable
         lock (gate)
         {
             lines.Enqueue($"{Clock.Now:HH:mm:ss.fff} {line}");
+            if (line.Contains(Failed, StringComparison.Ordinal))
+                failures.Add(line);
             if (lines.Count > 2000)
                 lines.Dequeue();
         }

@@ -1,17 +1,21 @@
 using System.Collections.Immutable;
 using JitGrains.Approvals;
+using JitGrains.Gateway.Executions;
+using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.RequestPath;
+using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Policy;
 using JitGrains.Silo.Policies;
+using JitGrains.Silo.Revocation;
 using Microsoft.AspNetCore.Http;
 
 namespace JitGrains.GatewayTests.Calls;
 
 /// <summary>The last look at policy before a call's first upstream byte, when another has come into force since it was decided.</summary>
-public sealed class RedecisionTests : IPolicyProvider
+public sealed class RedecisionTests : IPolicyProvider, IInvalidationTarget
 {
     private const string Before = """
         version: 1
@@ -38,7 +42,10 @@ public sealed class RedecisionTests : IPolicyProvider
         remove { }
     }
 
-    public CompiledPolicy Current { get; private set; } = Load(Before);
+    private volatile CompiledPolicy current = Load(Before);
+    private string? toLoad;
+
+    public CompiledPolicy Current => current;
 
     public PolicyStatus Status => throw new NotSupportedException();
 
@@ -75,6 +82,92 @@ public sealed class RedecisionTests : IPolicyProvider
         Assert.Equal(goesOn, again.StillStands(call, grant));
     }
 
+    [Theory]
+    [InlineData("# the same", false)]
+    [InlineData("effect: allow -> effect: deny", true)]
+    public async Task What_passed_its_last_check_by_another_policy_is_cut_and_waited_for_unless_it_stands(string change, bool isCut)
+    {
+        var (registry, drain, again) = Drain();
+        using var waits = registry.Register(CallOf("GET", "/orders/1").Caller, null, drain: false);
+        waits.Call = CallOf("GET", "/orders/1");
+        using var runs = registry.Register(waits.Caller, null, drain: false);
+        runs.Call = waits.Call;
+        Assert.True(runs.TryStart());
+        runs.Started();
+        var starts = registry.Register(waits.Caller, null, drain: true);
+        starts.Call = waits.Call;
+        Assert.True(starts.TryStart() && again.StillForwards(starts.Call));
+
+        toLoad = change;
+        var applied = drain.ApplyAsync(new Invalidation.Policy(2, "v2"), CancellationToken.None).AsTask();
+        Assert.Equal((isCut, !isCut), (starts.Token.IsCancellationRequested, applied.IsCompleted));
+        Assert.Equal(isCut ? "policy-changed" : null, starts.EndedBy);
+        starts.Dispose();
+        await applied.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.False(waits.Token.IsCancellationRequested || runs.Token.IsCancellationRequested);
+        // The last check is still before it.
+        Assert.Equal(!isCut, waits.TryStart() && again.StillForwards(waits.Call));
+    }
+
+    [Fact]
+    public async Task No_byte_goes_out_by_an_older_policy_once_the_newer_is_acknowledged()
+    {
+        var deny = Load(Before.Replace("effect: allow", "effect: deny", StringComparison.Ordinal));
+        var (registry, drain, again) = Drain();
+        var call = CallOf("GET", "/orders/1");
+        for (var round = 0; round < 2_000; round++)
+        {
+            current = call.Policy;
+            var acknowledged = 0;
+            var late = false;
+            var execution = registry.Register(call.Caller, null, drain: false);
+            execution.Call = call;
+            var sent = Task.Run(() =>
+            {
+                if (execution.TryStart() && again.StillForwards(call))
+                {
+                    Thread.SpinWait(50);
+                    late = Volatile.Read(ref acknowledged) == 1;
+                    execution.Started();
+                }
+
+                execution.Dispose();
+            });
+            var told = Task.Run(async () =>
+            {
+                current = deny;
+                await drain.ApplyAsync(new Invalidation.Policy(2, "v2"), CancellationToken.None);
+                Volatile.Write(ref acknowledged, 1);
+            });
+            await Task.WhenAll(sent, told).WaitAsync(TimeSpan.FromSeconds(30));
+            Assert.False(late);
+        }
+    }
+
+    /// <summary>Loads what is to be loaded, as a provider does that is told of another version.</summary>
+    public ValueTask ApplyAsync(Invalidation what, CancellationToken cancellationToken)
+    {
+        if (toLoad is { } change)
+            Change(change);
+        return ValueTask.CompletedTask;
+    }
+
+    private (ExecutionRegistry Registry, PolicyDrain Drain, Redecision Again) Drain()
+    {
+        var registry = new ExecutionRegistry(null!, new Live(), LeaseTime.Machine);
+        var again = new Redecision(this, TimeProvider.System);
+        return (registry, new PolicyDrain(this, again, registry), again);
+    }
+
+    private sealed class Live : IGatewayLease
+    {
+        public bool IsLive => true;
+
+        public bool MayAllow => true;
+
+        public string Incarnation => "gw_1";
+    }
+
     private static CompiledPolicy Load(string text)
     {
         var result = PolicyLoader.Load([new PolicyFile("policy.yaml", text)]);
@@ -85,7 +178,7 @@ public sealed class RedecisionTests : IPolicyProvider
     {
         var parts = change.Split(" -> ");
         Assert.True(parts.Length == 1 || Before.Contains(parts[0], StringComparison.Ordinal));
-        Current = Load(parts.Length == 1 ? $"{Before}\n{change}\n" : Before.Replace(parts[0], parts[1], StringComparison.Ordinal));
+        current = Load(parts.Length == 1 ? $"{Before}\n{change}\n" : Before.Replace(parts[0], parts[1], StringComparison.Ordinal));
     }
 
     private Call CallOf(string method, string target)
