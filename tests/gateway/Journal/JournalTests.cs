@@ -126,7 +126,7 @@ public sealed class JournalTests : IAsyncLifetime
         return condition();
     });
 
-    private Task Written(string source, long sequence) => Eventually.Get(async () =>
+    private async Task Written(string source, long sequence) => await Eventually.Get(async () =>
     {
         time.Advance(TimeSpan.FromSeconds(1));
         return (await store.GetHeadAsync(source)).Sequence >= sequence ? "written" : null;
