@@ -68,6 +68,7 @@ public static class SiloExtensions
         {
             services.AddSingleton<PolicyAdministration>();
             services.AddSingleton<PolicyGate>();
+            services.AddSingleton<AskCheck>();
             services.AddSingleton<PolicySweep>();
             services.AddHostedService(p => p.GetRequiredService<PolicySweep>());
         }

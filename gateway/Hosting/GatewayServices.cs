@@ -61,6 +61,7 @@ internal static class GatewayServices
     private static void AddLease(this IServiceCollection services)
     {
         services.TryAddSingleton<LeaseClock, MachineLeaseClock>();
+        services.AddSingleton(p => new StoreTime(p.GetRequiredService<LeaseClock>(), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<GatewayLease>();
         services.AddSingleton<IGatewayLease>(p => p.GetRequiredService<GatewayLease>());
         services.AddSingleton<LeaseMail>();

@@ -33,6 +33,7 @@ internal sealed partial class LeaseKeeper(
     IIdGenerator ids,
     GatewayOptions options,
     LeaseClock clock,
+    StoreTime storeTime,
     LeaseTime time,
     GatewayMetrics metrics,
     ILogger<LeaseKeeper> logger) : IHostedService, IDisposable
@@ -185,11 +186,12 @@ internal sealed partial class LeaseKeeper(
         var chains = await journal.OpenChain(cancellation).WaitAsync(options.Lease, time.Provider, cancellation);
         open = incarnation;
         var sentAt = clock.Now;
-        var terms = new OpenLease(process.Id, name, options.Lease, options.AllowMaxStale, announced == (epochThen, chains) ? [] : chains);
-        var opened = await grains.GetGrain<IGatewayGrain>(incarnation).Open(terms).WaitAsync(options.Lease, time.Provider, cancellation);
+        var command = new OpenLease(process.Id, name, options.Lease, options.AllowMaxStale, announced == (epochThen, chains) ? [] : chains);
+        var opened = await grains.GetGrain<IGatewayGrain>(incarnation).Open(command).WaitAsync(options.Lease, time.Provider, cancellation);
         renewals = 0;
-        if (opened.Refusal is not null)
+        if (opened.Value is not { } began)
             return false;
+        TellTime(began, sentAt);
         announced = (epochThen, chains);
         Signal(mailWaits);
         // What was read before the lease was opened, nobody had to tell about: all of it goes before the lease counts.
@@ -250,13 +252,22 @@ internal sealed partial class LeaseKeeper(
 
     private async Task<bool> TryRenew(string incarnation, CancellationToken cancellation)
     {
+        var sentAt = clock.Now;
         var reply = await grains.GetGrain<IGatewayGrain>(incarnation).Renew(new RenewLease(renewals, [])).WaitAsync(options.Lease / 2, time.Provider, cancellation);
         if (reply.Value is not { } renewed)
             return false;
         renewals = renewed.Renewals;
+        TellTime(renewed, sentAt);
         if (!renewed.Mail.IsEmpty)
             Signal(mailWaits);
         return true;
+    }
+
+    private void TellTime(LeaseView told, LeaseInstant sentAt)
+    {
+        // A store of this process alone has this process' clock.
+        if (epoch.IsShared)
+            storeTime.Tell(told.RenewedAt, sentAt);
     }
 
     /// <summary>Nothing is answered from memory any more, and what has not started does not.</summary>

@@ -35,7 +35,7 @@ internal sealed class GrantUse(
     IIdGenerator ids,
     GatewayOptions options,
     GatewayMetrics metrics,
-    TimeProvider time)
+    StoreTime time)
 {
     private const int Attempts = 8;
 
@@ -85,7 +85,7 @@ internal sealed class GrantUse(
             && grant.Api == call.Api.Name
             && grant.Binding == call.Action.Binding
             && grant.Covers(call.Action.Name, call.Match.Resource, bound.PayloadDigest)
-            // Its start is the approval, by the store's clock, and it exists only since: ours may be a little behind.
+            // Its start is the approval, and it exists only since.
             && now < grant.ExpiresAt
             && Quorum.StillStands(grant, terms, call.Caller.Involved);
     }

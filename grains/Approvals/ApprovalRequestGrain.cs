@@ -33,10 +33,15 @@ public sealed class ApprovalRequestGrain(
     /// <inheritdoc/>
     public Task<Reply<ApprovalRequestView>> Raise(Ask ask)
     {
-        if (ask.RequestId != this.GetPrimaryKeyString())
-            throw new ArgumentException("the ask is for another request", nameof(ask));
-        var digest = ReviewDigest.Compute(digestKey.Key.Span, ask);
+        var digest = DigestOf(ask);
         return Run((state, now) => RequestMachine.Raise(state, ask, digest, now));
+    }
+
+    /// <inheritdoc/>
+    public Task<Reply<ApprovalRequestView>> RaiseFailed(Ask ask, string because)
+    {
+        var digest = DigestOf(ask);
+        return Run((state, now) => RequestMachine.RaiseFailed(state, ask, digest, because, now));
     }
 
     /// <inheritdoc/>
@@ -54,4 +59,8 @@ public sealed class ApprovalRequestGrain(
     /// <inheritdoc/>
     public Task<Reply<ApprovalRequestView>> Get() =>
         Task.FromResult<Reply<ApprovalRequestView>>(State.Ask is null ? new Refusal.NotFound("request") : RequestMachine.View(State));
+
+    private string DigestOf(Ask ask) => ask.RequestId == this.GetPrimaryKeyString()
+        ? ReviewDigest.Compute(digestKey.Key.Span, ask)
+        : throw new ArgumentException("the ask is for another request", nameof(ask));
 }

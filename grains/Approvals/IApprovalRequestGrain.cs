@@ -12,6 +12,10 @@ public interface IApprovalRequestGrain : IGrainWithStringKey
     [Alias("Raise")]
     Task<Reply<ApprovalRequestView>> Raise(Ask ask);
 
+    /// <summary>Takes on an ask that cannot be approved, as failed, so that it is on record and its caller learns of it. Where it was taken on before, nothing changes.</summary>
+    [Alias("RaiseFailed")]
+    Task<Reply<ApprovalRequestView>> RaiseFailed(Ask ask, string because);
+
     /// <summary>Records a vote, and decides the request if it is the deciding one.</summary>
     [Alias("Vote")]
     Task<Reply<ApprovalRequestView>> Vote(VoteCommand command);

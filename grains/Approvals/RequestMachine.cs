@@ -29,6 +29,12 @@ public sealed partial class RequestMachine : IStateMachine<RequestState, Request
             : Then(state, new Raised(ask, digest));
     }
 
+    /// <summary>Takes on the ask as failed, whatever its terms say.</summary>
+    public static Decision<RequestEvent, ApprovalRequestView> RaiseFailed(RequestState state, Ask ask, string digest, string because, DateTimeOffset now) =>
+        state.Ask is not null
+            ? new([], View(state))
+            : Then(state, new Raised(ask, digest), new Closed(RequestPhase.Failed, now, null, because));
+
     /// <summary>Records a vote. One eligible vote against denies; the last one needed in favour approves.</summary>
     public static Decision<RequestEvent, ApprovalRequestView> Vote(RequestState state, VoteCommand command, DateTimeOffset now)
     {

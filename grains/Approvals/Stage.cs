@@ -19,6 +19,10 @@ public sealed record Stage
     /// <summary>How many distinct people it takes, at least 1.</summary>
     [Id(3)] public required int Quorum { get; init; }
 
+    /// <summary>Whether this is the same stage: records compare arrays by identity.</summary>
+    public bool IsSameAs(Stage other) =>
+        Name == other.Name && Quorum == other.Quorum && Groups.SequenceEqual(other.Groups, StringComparer.Ordinal) && Principals.SequenceEqual(other.Principals);
+
     /// <summary>Whether a person in these groups may vote in this stage.</summary>
     public bool Admits(PrincipalId person, IEnumerable<string> groups) =>
         Principals.Contains(person) || groups.Any(g => Groups.Contains(g, StringComparer.Ordinal));
@@ -94,4 +98,10 @@ public sealed record ApprovalTerms
 
     /// <summary>How long the same ask is refused after a denial.</summary>
     [Id(10)] public required TimeSpan DenialCooldown { get; init; }
+
+    /// <summary>Whether these are the same terms: records compare arrays by identity.</summary>
+    public bool IsSameAs(ApprovalTerms other) =>
+        this with { Stages = [] } == other with { Stages = [] }
+        && Stages.Length == other.Stages.Length
+        && Stages.Zip(other.Stages).All(s => s.First.IsSameAs(s.Second));
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using JitGrains.Approvals;
 using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Policy.Evaluation;
@@ -63,6 +64,18 @@ public sealed class CompiledPolicy
     /// </summary>
     public bool CouldUse(Grant grant) =>
         FindAction(grant.Action) is var (api, action) && api.Name == grant.Api && action.Binding == grant.Binding && Evaluator.CouldUse(grant);
+
+    /// <summary>
+    /// Whether somebody could have been asked to ask this by this policy: its action is there and binds as much, and its terms
+    /// are those of approve rules for it, the ones that hold for everyone among them. Of whom and of what call the others
+    /// hold is not asked, and neither whether automatic conditions are met: an ask shows neither groups nor the whole call.
+    /// </summary>
+    public bool CouldAsk(Ask ask) =>
+        ask.Terms.PolicyVersion == Version
+        && FindAction(ask.Action) is var (api, action) && api.Name == ask.Api && action.Binding == ask.Binding
+        && action.Access == ask.Access && action.Sensitivity == ask.Sensitivity
+        && (ask.PayloadDigest is not null) == (action.Binding == BindingKind.Payload)
+        && Evaluator.CouldAsk(ask);
 
     /// <summary>An action by its name, with its API; null where there is none.</summary>
     public (ApiDefinition Api, ActionDefinition Action)? FindAction(string name) =>

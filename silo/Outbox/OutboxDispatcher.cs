@@ -4,6 +4,8 @@ using JitGrains.Grants;
 using JitGrains.Outbox;
 using JitGrains.Principals;
 using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Policies;
+using Microsoft.Extensions.Logging;
 
 namespace JitGrains.Silo.Outbox;
 
@@ -20,7 +22,8 @@ public interface INotificationQueue
 /// it: gateways write principals' messages, and whoever took one over must not get a grant signed by writing its message.
 /// Thread-safe.
 /// </summary>
-internal sealed class OutboxDispatcher(IGrainFactory grains, GrantSigner signer, IStoreEpoch epoch, INotificationQueue notifications) : IOutboxHandler
+internal sealed partial class OutboxDispatcher(
+    IGrainFactory grains, GrantSigner signer, IStoreEpoch epoch, INotificationQueue notifications, ILogger<OutboxDispatcher> logger, AskCheck? asks = null) : IOutboxHandler
 {
     private const string Principal = "principal";
     private const string Request = "request";
@@ -28,7 +31,7 @@ internal sealed class OutboxDispatcher(IGrainFactory grains, GrantSigner signer,
     /// <inheritdoc/>
     public Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken) => (source.Type, record.Message) switch
     {
-        (Principal, OutboxMessage.RaiseRequest m) when m.Ask.CallerKey == source.Key => grains.GetGrain<IApprovalRequestGrain>(m.Ask.RequestId).Raise(m.Ask),
+        (Principal, OutboxMessage.RaiseRequest m) when m.Ask.CallerKey == source.Key => RaiseAsync(m.Ask, cancellationToken),
         // Where it comes too late, the request stays as it was decided.
         (Principal, OutboxMessage.CancelRequest m) =>
             grains.GetGrain<IApprovalRequestGrain>(m.RequestId).Cancel(new CancelCommand(m.By, source.Key, Operator: false)),
@@ -41,4 +44,21 @@ internal sealed class OutboxDispatcher(IGrainFactory grains, GrantSigner signer,
         (Request, OutboxMessage.Notify m) => notifications.EnqueueAsync(m.Notification, cancellationToken),
         _ => throw new InvalidOperationException($"a {source.Type} sends no {record.Message.GetType().Name}"),
     };
+
+    private async Task RaiseAsync(Ask ask, CancellationToken cancellationToken)
+    {
+        var request = grains.GetGrain<IApprovalRequestGrain>(ask.RequestId);
+        // Where one process does everything, nobody else writes asks.
+        if (asks is not null && await asks.FindFaultAsync(ask, cancellationToken) is { } because)
+        {
+            LogForged(logger, ask.RequestId, because);
+            await request.RaiseFailed(ask, because);
+            return;
+        }
+
+        await request.Raise(ask);
+    }
+
+    [LoggerMessage(2410, LogLevel.Error, "Request {RequestId} is not one that its policy makes ({Because}); it has failed. A gateway that sends such asks may have been taken over")]
+    private static partial void LogForged(ILogger logger, string requestId, string because);
 }

@@ -28,14 +28,17 @@ internal static class ApproveUnion
             return new PolicyDecision.Deny(Name(rules));
         if (rules.Length == 1)
             return new PolicyDecision.Approve(rules[0].Name, automatic ? rules[0].Approve!.AutomaticTerms : rules[0].Approve!.Terms);
-        var terms = Join(rules) with { Automatic = automatic };
+        var terms = TermsOf(rules) with { Automatic = automatic };
         return new PolicyDecision.Approve(terms.Rule, terms);
     }
 
     private static string Name(ImmutableArray<CompiledRule> rules) => string.Join('+', rules.Select(r => r.Name));
 
-    private static ApprovalTerms Join(ImmutableArray<CompiledRule> rules)
+    /// <summary>What these rules together demand and allow where policy itself does not approve.</summary>
+    public static ApprovalTerms TermsOf(ImmutableArray<CompiledRule> rules)
     {
+        if (rules.Length == 1)
+            return rules[0].Approve!.Terms;
         var all = rules.Select(r => r.Approve!.Terms).ToArray();
         var maxUses = all.Min(t => t.MaxUses);
         var maxWindow = all.Min(t => t.MaxWindow);

@@ -102,5 +102,8 @@ internal sealed class CompiledRule
     /// <summary>Given for approve rules only.</summary>
     public ApproveRule? Approve { get; init; }
 
+    /// <summary>Whether it holds for every call of its actions, whoever makes it.</summary>
+    public bool HoldsForEveryone => Who is { Anyone: true, Claims.IsEmpty: true } && When.IsEmpty;
+
     public bool NeedsBody => When.NeedsBody || Approve?.Auto is { NeedsBody: true };
 }

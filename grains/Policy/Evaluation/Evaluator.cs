@@ -60,6 +60,23 @@ internal sealed class Evaluator
         return rules.Approve.Any(r => Quorum.StillStands(grant, r.Approve!.Auto is null ? r.Approve.Terms : r.Approve.AutomaticTerms, [grant.Principal, .. grant.Actors]));
     }
 
+    /// <summary>Whether the ask's terms are those of approve rules for its action, and within them what is asked for.</summary>
+    public bool CouldAsk(Ask ask)
+    {
+        if (!byAction.TryGetValue(ask.Action, out var rules))
+            return false;
+        var names = ask.Terms.Rule.Split('+');
+        ImmutableArray<CompiledRule> named = [.. rules.Approve.Where(r => names.Contains(r.Name, StringComparer.Ordinal))];
+        if (named.IsEmpty || named.Length != names.Length || rules.Approve.Any(r => r.HoldsForEveryone && !named.Contains(r)))
+            return false;
+        return ApproveUnion.TermsOf(named).IsSameAs(ask.Terms with { Automatic = false })
+            && (!ask.Terms.Automatic || named.All(r => r.Approve!.Auto is not null))
+            && (ask.Terms.MaxUses is not { } most || (ask.Uses is { } uses && uses <= most))
+            && ask.Uses is null or >= 1
+            && ask.Window > TimeSpan.Zero
+            && ask.Window <= ask.Terms.MaxWindow;
+    }
+
     internal static ConditionContext ContextOf(PolicyInput input) =>
         new(input.Captures, input.Request, input.Body, input.Caller, input.Address, input.Now, input.Api.StrictDialect);
 

@@ -1,6 +1,7 @@
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Leases;
 using JitGrains.Runtime.Engine;
+using JitGrains.TestSupport;
 
 namespace JitGrains.GatewayTests.Leases;
 
@@ -21,6 +22,30 @@ public sealed class GatewayLeaseTests
         Assert.False(lease.IsLive);
         Assert.False(lease.MayAllow);
         Assert.Equal(TimeSpan.Zero, lease.Left);
+    }
+
+    [Theory]
+    [InlineData(-300, 0)]
+    [InlineData(0, 0)]
+    [InlineData(300, 300)]
+    public void Grants_end_by_the_later_of_two_clocks(double ownIsAhead, double expectedAhead)
+    {
+        var own = new ManualTime();
+        var store = own.GetUtcNow();
+        own.Step(TimeSpan.FromSeconds(ownIsAhead));
+        var time = new StoreTime(clock, own);
+        Assert.Equal(own.GetUtcNow(), time.GetUtcNow());
+        var sent = clock.Now;
+        Pass(2);
+        own.Step(TimeSpan.FromSeconds(2));
+        // Known two seconds after it was asked for: it may be that late already.
+        time.Tell(store, sent);
+        Pass(5);
+        own.Step(TimeSpan.FromSeconds(5));
+        Assert.Equal(store.AddSeconds(7 + expectedAhead), time.GetUtcNow());
+        // Whatever the wall clock is set to then.
+        own.Step(TimeSpan.FromSeconds(-3600));
+        Assert.Equal(store.AddSeconds(7), time.GetUtcNow());
     }
 
     public static TheoryData<double, double, bool, bool> Passing => new()

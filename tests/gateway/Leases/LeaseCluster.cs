@@ -260,6 +260,7 @@ internal sealed class LeaseNode : IAsyncDisposable
             ids,
             options,
             clock,
+            new StoreTime(clock, TimeProvider.System),
             LeaseTime.Machine,
             metrics,
             NullLogger<LeaseKeeper>.Instance);

@@ -132,7 +132,7 @@ public sealed class PolicyChangeTests
     public async Task Grants_that_nobody_could_use_any_more_are_revoked()
     {
         await using var host = await SiloHost.StartAsync(policyInStore: true);
-        var id = await host.Raise(Sample.Ask());
+        var id = await host.Raise(host.AskByPolicy());
         Assert.Equal(200, (await host.Vote("bob", id)).Status);
         var sweep = host.Services.GetRequiredService<PolicySweep>();
         await Apply(host, "olga", More);

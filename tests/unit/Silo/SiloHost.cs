@@ -4,12 +4,15 @@ using System.Text;
 using System.Text.Json.Nodes;
 using JitGrains.Approvals;
 using JitGrains.Gateways;
+using JitGrains.Grants;
 using JitGrains.Identity;
+using JitGrains.Policy;
 using JitGrains.Principals;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Notifications;
+using JitGrains.Silo.Policies;
 using JitGrains.Silo.Revocation;
 using JitGrains.Silo.Secrets;
 using JitGrains.TestSupport;
@@ -144,6 +147,25 @@ internal sealed class SiloHost : IAsyncDisposable
         var reply = await grains.GetGrain<IPrincipalGrain>(ask.CallerKey).Ask(new AskCommand(ask, null));
         await Idle();
         return reply.Value!.RequestId;
+    }
+
+    /// <summary>An ask as a gateway makes it by the policy in force.</summary>
+    public Ask AskByPolicy(int n = 1)
+    {
+        var policy = Services.GetRequiredService<IPolicyProvider>().Current;
+        var (api, action) = policy.FindAction("orders.refund")!.Value;
+        var caller = new Caller { Principal = Sample.Alice, Groups = ["dev:engineering"], TokenIssuedAt = Time.GetUtcNow(), TokenExpiresAt = Time.GetUtcNow().AddHours(1) };
+        var terms = Assert.IsType<PolicyDecision.Approve>(policy.Evaluate(new PolicyInput { Caller = caller, Api = api, Action = action, Now = Time.GetUtcNow() })).Terms;
+        return Sample.Ask(n) with
+        {
+            Access = action.Access,
+            Sensitivity = action.Sensitivity,
+            Binding = action.Binding,
+            PayloadDigest = action.Binding == BindingKind.Payload ? "digest" : null,
+            Terms = terms,
+            Uses = terms.DefaultUses,
+            Window = terms.DefaultWindow,
+        };
     }
 
     public Task Idle() => Services.GetRequiredService<IOutboxPump>().WhenIdleAsync();
