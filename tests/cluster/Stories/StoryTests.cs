@@ -126,9 +126,10 @@ public sealed class StoryTests(Town town) : IClassFixture<Town>
                     answer = await town.Call(1, carol, "POST", $"/orders/{other}/refund", wait: 5);
                     return answer.Succeeded;
                 },
-                "what was approved runs");
+                "what was approved runs",
+                Town.Patience);
             Assert.Equal(1, town.Arrived(other));
-            await Until.Holds(async () => (await town.Call(1, alice, "DELETE", $"/orders/{order}/purge")).Succeeded, "what was granted before goes on");
+            await Until.Holds(async () => (await town.Call(1, alice, "DELETE", $"/orders/{order}/purge")).Succeeded, "what was granted before goes on", Town.Patience);
 
             await killed.Start();
         }

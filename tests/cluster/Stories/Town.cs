@@ -10,6 +10,9 @@ public sealed class Town : IAsyncLifetime
 {
     private const string Authority = "orders.example.com";
 
+    /// <summary>For what comes once a silo that was killed is missed.</summary>
+    internal static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
     private int people;
 
     internal Upstream Upstream { get; } = new();
@@ -69,7 +72,8 @@ public sealed class Town : IAsyncLifetime
             return request is not null
                 && (await Ask(silo, Bob, "POST", $"requests/{request["id"]}/votes", new { decision = "approve", digest = request["digest"]!.GetValue<string>() })).Succeeded;
         },
-        "the vote counted");
+        "the vote counted",
+        Patience);
 
     /// <summary>Gives a caller a window in which an order may be purged, and has both gateways see it used.</summary>
     internal async Task<string> Window(Person caller, string order)
@@ -81,7 +85,7 @@ public sealed class Town : IAsyncLifetime
         for (var gateway = 0; gateway < 2; gateway++)
         {
             var at = gateway;
-            await Until.Holds(async () => (await Call(at, caller, "DELETE", $"/orders/{order}/purge")).Succeeded, "the grant is there");
+            await Until.Holds(async () => (await Call(at, caller, "DELETE", $"/orders/{order}/purge")).Succeeded, "the grant is there", Patience);
         }
 
         // The request says so once it has been told that the grant is there.
@@ -101,7 +105,7 @@ public sealed class Town : IAsyncLifetime
         {
             var (caller, order) = Newcomer();
             var at = gateway;
-            await Until.Holds(async () => (await Call(at, caller, "POST", $"/orders/{order}/refund")).Problem == "approval-required", "approvals are asked for again");
+            await Until.Holds(async () => (await Call(at, caller, "POST", $"/orders/{order}/refund")).Problem == "approval-required", "approvals are asked for again", Patience);
         }
     }
 }
