@@ -149,6 +149,9 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
             var call = held.Send("POST", new Uri(gateway, $"/hold/{number}"), caller.Token, new { number }, TimeSpan.FromMinutes(1), default, ("Prefer", "wait=30"));
             var silo = cluster.Silos[number % cluster.Silos.Count].Process.Control;
             var (id, digest) = await PendingAsync(silo, $"n={number}");
+            // Nobody votes within milliseconds: what raising it has set off is over by then.
+            using var moment = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+            await moment.WaitForNextTickAsync();
             var vote = await MustAsync(await client.Send("POST", new Uri(silo, $"/api/v1/requests/{id}/votes"), bob.Token, new { decision = "approve", digest }));
             var answer = await MustAsync(await call);
             if (i >= 0)
