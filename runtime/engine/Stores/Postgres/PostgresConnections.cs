@@ -101,6 +101,20 @@ internal sealed class PostgresConnections : IAsyncDisposable
     /// <summary>A connection of one's own, to be disposed of; failures on it are to be passed to <see cref="Failed"/>.</summary>
     public ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) => pool.OpenConnectionAsync(cancellationToken);
 
+    /// <summary>Gives a connection back; what it has not committed is rolled back. Never throws.</summary>
+    public async Task CloseAsync(NpgsqlConnection connection)
+    {
+        try
+        {
+            await connection.DisposeAsync();
+        }
+        catch (Exception e)
+        {
+            // A connection that is lost has lost its transaction, and with it the locks.
+            Failed(e);
+        }
+    }
+
     /// <summary>All rows.</summary>
     public Task<List<T>> AllAsync<T>(string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] parameters) =>
         UseAsync(

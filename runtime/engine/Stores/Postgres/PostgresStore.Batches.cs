@@ -115,7 +115,7 @@ internal sealed partial class PostgresStore
         }
 
         if (rows.Count == 0)
-            await connection.DisposeAsync();
+            await connections.CloseAsync(connection);
         var batch = rows.Count == 0 ? null : new TurnBatch(this, connection, rows.Count);
         foreach (var row in rows)
         {

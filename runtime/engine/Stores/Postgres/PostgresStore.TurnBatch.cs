@@ -36,12 +36,8 @@ internal sealed partial class PostgresStore
             await allDecided.Task;
             try
             {
-                await using (connection)
-                {
-                    if (writes.Count > 0)
-                        await store.CommitAsync(connection, begins: false, [.. writes.Select(w => w.Write)]);
-                }
-
+                if (writes.Count > 0)
+                    await store.CommitAsync(connection, begins: false, [.. writes.Select(w => w.Write)]);
                 foreach (var (_, done) in writes)
                     done.SetResult();
             }
@@ -49,12 +45,17 @@ internal sealed partial class PostgresStore
             {
                 // The database said no, so nothing is written: one of them must not take the others with it. Their rows are no
                 // longer locked, and each writes by its version, as every second write of a turn does.
+                await store.connections.CloseAsync(connection);
                 await Task.WhenAll(writes.Select(w => WriteAloneAsync(w.Write, w.Done)));
             }
             catch (Exception e)
             {
                 foreach (var (_, done) in writes)
                     done.SetException(store.connections.Failed(e));
+            }
+            finally
+            {
+                await store.connections.CloseAsync(connection);
             }
         }
 

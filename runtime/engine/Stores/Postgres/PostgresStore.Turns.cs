@@ -172,15 +172,7 @@ internal sealed partial class PostgresStore
             if (connection is { } open)
             {
                 connection = null;
-                try
-                {
-                    await open.DisposeAsync();
-                }
-                catch (Exception e)
-                {
-                    // A connection that is lost has lost its transaction, and with it the lock.
-                    store.connections.Failed(e);
-                }
+                await store.connections.CloseAsync(open);
             }
         }
     }
