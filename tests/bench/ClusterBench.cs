@@ -197,7 +197,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         List<double> baseline = [];
         List<WrkRun> ours = [];
         // Until what runs often has been compiled well, in every process.
-        await SpreadAsync("/counted", holders, Connections, 4 * Round, default);
+        await SpreadAsync("/counted", holders, Connections, 12 * Round, default);
         for (var round = 0; round < 3; round++)
         {
             // Turn by turn, so that both see the same machine.

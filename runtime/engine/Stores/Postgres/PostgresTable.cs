@@ -13,10 +13,14 @@ internal sealed class PostgresTable(string name, string texts, string numbers, s
     private readonly string[] numberColumns = numbers.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Appends the statement to <paramref name="sql"/> and its values to <paramref name="values"/>.</summary>
-    public void Print(IReadOnlyCollection<PostgresRow> rows, StringBuilder sql, List<object> values)
+    /// <param name="rows">The rows.</param>
+    /// <param name="mayWriteOut">Whether a few rows are written out, which is a little cheaper; each number of them is another text.</param>
+    /// <param name="sql">The text so far.</param>
+    /// <param name="values">Its values so far.</param>
+    public void Print(IReadOnlyCollection<PostgresRow> rows, bool mayWriteOut, StringBuilder sql, List<object> values)
     {
         sql.Append("INSERT INTO ").Append(name).Append(" (").AppendJoin(", ", [.. textColumns, .. numberColumns]).Append(") ");
-        if (rows.Count <= FewRows)
+        if (mayWriteOut && rows.Count <= FewRows)
         {
             sql.Append("VALUES ");
             var separator = "(";

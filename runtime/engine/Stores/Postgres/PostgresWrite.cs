@@ -97,12 +97,14 @@ internal sealed class PostgresWrite(PostgresKnown known)
         var values = new List<object>();
         var separator = "WITH ";
         var part = 0;
+        // What several turns write has other numbers of rows each time, and the database knows a statement by its text.
+        var mayWriteOut = states.Count <= 1;
         foreach (var table in Order)
         {
             if (!rows.TryGetValue(table, out var its) || its.Count == 0)
                 continue;
             sql.Append(CultureInfo.InvariantCulture, $"{separator}p{part++} AS (");
-            table.Print(its.Values, sql, values);
+            table.Print(its.Values, mayWriteOut, sql, values);
             sql.Append(')');
             separator = ", ";
         }
