@@ -180,22 +180,11 @@ internal sealed class StuckStore
         services.Replace(ServiceDescriptor.Singleton<IAuditStore>(p => new Store((IAuditStore)inner(p), this)));
     }
 
-    private sealed class Store(IAuditStore inner, StuckStore owner) : IAuditStore
+    private sealed class Store(IAuditStore inner, StuckStore owner) : AuditStoreInFront
     {
-        public Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default) =>
-            owner.IsStuck ? Task.FromException(new IOException("the disk is full")) : inner.AppendAsync(entries, cancellationToken);
+        protected override IAuditStore Inner => inner;
 
-        public Task<PageReply<AuditEntry>> QueryAsync(AuditFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
-            inner.QueryAsync(filter, cursor, limit, cancellationToken);
-
-        public IAsyncEnumerable<AuditSource> ListSourcesAsync(CancellationToken cancellationToken = default) => inner.ListSourcesAsync(cancellationToken);
-
-        public Task<ChainHead> GetHeadAsync(string source, CancellationToken cancellationToken = default) => inner.GetHeadAsync(source, cancellationToken);
-
-        public IAsyncEnumerable<AuditEntry> ReadChainAsync(string source, long fromSequence = 1, CancellationToken cancellationToken = default) =>
-            inner.ReadChainAsync(source, fromSequence, cancellationToken);
-
-        public Task<IReadOnlyDictionary<string, string>> ResolveAsync(IReadOnlyCollection<string> digests, CancellationToken cancellationToken = default) =>
-            inner.ResolveAsync(digests, cancellationToken);
+        public override Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default) =>
+            owner.IsStuck ? Task.FromException(new IOException("the disk is full")) : Inner.AppendAsync(entries, cancellationToken);
     }
 }

@@ -1,11 +1,12 @@
 using JitGrains.Audit;
+using JitGrains.GatewayTests.Support;
 using JitGrains.Runtime.Engine;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace JitGrains.GatewayTests.Journal;
 
 /// <summary>An audit store of which a copy can be put in its place, and that can be away.</summary>
-internal sealed class RestorableStore : IAuditStore, IAsyncDisposable
+internal sealed class RestorableStore : AuditStoreInFront, IAsyncDisposable
 {
     private readonly List<ServiceProvider> engines = [];
     private readonly List<AuditEntry> appended = [];
@@ -33,7 +34,9 @@ internal sealed class RestorableStore : IAuditStore, IAsyncDisposable
         inner = older;
     }
 
-    public async Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default)
+    protected override IAuditStore Inner => inner;
+
+    public override async Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default)
     {
         if (IsAway)
         {
@@ -46,19 +49,6 @@ internal sealed class RestorableStore : IAuditStore, IAsyncDisposable
         if (LosesAnswers)
             throw new IOException("the connection is lost");
     }
-
-    public Task<PageReply<AuditEntry>> QueryAsync(AuditFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
-        inner.QueryAsync(filter, cursor, limit, cancellationToken);
-
-    public IAsyncEnumerable<AuditSource> ListSourcesAsync(CancellationToken cancellationToken = default) => inner.ListSourcesAsync(cancellationToken);
-
-    public Task<ChainHead> GetHeadAsync(string source, CancellationToken cancellationToken = default) => inner.GetHeadAsync(source, cancellationToken);
-
-    public IAsyncEnumerable<AuditEntry> ReadChainAsync(string source, long fromSequence = 1, CancellationToken cancellationToken = default) =>
-        inner.ReadChainAsync(source, fromSequence, cancellationToken);
-
-    public Task<IReadOnlyDictionary<string, string>> ResolveAsync(IReadOnlyCollection<string> digests, CancellationToken cancellationToken = default) =>
-        inner.ResolveAsync(digests, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
