@@ -8,6 +8,7 @@ using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Policy;
 using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.Network;
 using JitGrains.Silo.Policies;
 
 namespace JitGrains.Gateway.Callers;
@@ -54,7 +55,7 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
             Api = api,
             Action = action,
             Captures = captures,
-            Address = context.Connection.RemoteIpAddress,
+            Address = ClientAddress.Of(context),
             Now = time.GetUtcNow(),
         });
         var header = Answers.Decision(decision, policy.Version);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Http;
+using JitGrains.Silo.Network;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Forwarder;
@@ -80,8 +81,9 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
     {
         request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", call.Request.Scheme);
         request.Headers.TryAddWithoutValidation("X-Forwarded-Host", call.Request.Authority);
-        if (context.Connection.RemoteIpAddress is { } address)
-            request.Headers.TryAddWithoutValidation("X-Forwarded-For", (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString());
+        // The client alone, not the proxies between: whoever reads the first address and whoever reads the last get the same.
+        if (ClientAddress.Of(context) is { } address)
+            request.Headers.TryAddWithoutValidation("X-Forwarded-For", address.ToString());
     }
 
     private static void Strip(IHeaderDictionary headers)

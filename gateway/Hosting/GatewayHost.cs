@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using JitGrains.Gateway.Network;
 using JitGrains.Gateway.Quickstart;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo;
@@ -61,10 +63,11 @@ public static partial class GatewayHost
     /// <summary>As <see cref="BuildAsync"/>, for a process that has its store to itself.</summary>
     /// <param name="args">The command line.</param>
     /// <param name="configure">Last changes, as tests make them.</param>
+    /// <param name="further">Settings by their names, <c>Proxies:0</c>, above those of the environment.</param>
     /// <exception cref="StartupException">It cannot run as configured; every problem is listed.</exception>
-    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null, IReadOnlyDictionary<string, string>? further = null)
     {
-        var settings = ReadSettings(args);
+        var settings = ReadSettings(args, further);
         return Build(settings, ProcessKeys.OfFolder(settings), configure);
     }
 
@@ -101,11 +104,12 @@ public static partial class GatewayHost
             await Banner.Write(Console.Out, listeners);
     }
 
-    private static Settings ReadSettings(string[] args)
+    private static Settings ReadSettings(string[] args, IReadOnlyDictionary<string, string>? further = null)
     {
         var problems = new List<string>();
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(CommandLine.Parse(args, problems));
+        builder.Configuration.AddInMemoryCollection((further ?? ImmutableDictionary<string, string>.Empty).Select(s => KeyValuePair.Create($"{Section}:{s.Key}", (string?)s.Value)));
         var section = builder.Configuration.GetSection(Section);
         var options = GatewayOptions.Read(section, builder.Environment.IsDevelopment(), problems);
         if (options is { Quickstart: true, Policy: null } && options.Role.RunsSilo())
@@ -134,6 +138,7 @@ public static partial class GatewayHost
         var listeners = new Listeners();
         builder.Services.AddSingleton(listeners);
         builder.Services.AddSingleton(options);
+        builder.Services.AddNetwork(options.Network);
         if (keys.Ring is { } ring)
             builder.Services.AddSilo(silo, ring, settings.UseStore, keys.DevIssuer);
         else

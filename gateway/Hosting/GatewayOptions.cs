@@ -1,4 +1,5 @@
 using System.Net;
+using JitGrains.Gateway.Network;
 using JitGrains.Silo;
 
 namespace JitGrains.Gateway.Hosting;
@@ -87,6 +88,9 @@ public sealed record GatewayOptions
     /// <summary>How long a stop waits for running calls. Default 30 s.</summary>
     public TimeSpan StopWithin { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Who stands in front of the listeners.</summary>
+    internal NetworkOptions Network { get; init; } = new();
+
     /// <summary>Reads the section, adding to <paramref name="problems"/> every setting that cannot be used.</summary>
     public static GatewayOptions Read(IConfiguration section, bool development, ICollection<string> problems)
     {
@@ -122,6 +126,7 @@ public sealed record GatewayOptions
             AllowMaxStale = read.Duration("AllowMaxStale", defaults.AllowMaxStale, TimeSpan.FromHours(1)),
             DrainWithin = read.Duration("DrainWithin", defaults.DrainWithin, TimeSpan.FromMilliseconds(400)),
             StopWithin = read.Duration("StopWithin", defaults.StopWithin, TimeSpan.FromMinutes(10)),
+            Network = NetworkOptions.Read(read, problems),
         };
     }
 

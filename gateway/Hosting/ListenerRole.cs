@@ -32,12 +32,14 @@ public sealed class Listeners
     public Uri? Http2Address =>
         all.Where(l => l.Role == ListenerRole.Gateway && l.Listen.Protocols == HttpProtocols.Http2).Select(l => ToUri(l.Listen)).FirstOrDefault();
 
-    internal void Add(KestrelServerOptions kestrel, ListenerRole role, string option, IPAddress address, int port, HttpProtocols protocols)
+    internal void Add(KestrelServerOptions kestrel, ListenerRole role, string option, IPAddress address, int port, HttpProtocols protocols, Func<ConnectionContext, ConnectionDelegate, Task>? first = null)
     {
         var feature = new ListenerRoleFeature(role);
         kestrel.Listen(address, port, listen =>
         {
             listen.Protocols = protocols;
+            if (first is not null)
+                listen.Use(next => connection => first(connection, next));
             listen.Use(next => connection =>
             {
                 connection.Features.Set(feature);

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text;
+using JitGrains.Gateway.Network;
 using JitGrains.Gateway.Quickstart;
 using JitGrains.Silo;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace JitGrains.Gateway.Hosting;
@@ -18,15 +20,17 @@ internal static class ListenerSetup
         kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
         kestrel.Limits.MaxRequestHeaderCount = 200;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+        var proxied = kestrel.ApplicationServices.GetRequiredService<ProxyProtocol>();
         if (options.Role.RunsGateway())
         {
-            listeners.Add(kestrel, ListenerRole.Gateway, "--port", options.Address, options.Port, HttpProtocols.Http1);
+            Func<ConnectionContext, ConnectionDelegate, Task>? first = options.Network.ProxyProtocol ? proxied.Run : null;
+            listeners.Add(kestrel, ListenerRole.Gateway, "--port", options.Address, options.Port, HttpProtocols.Http1, first);
             if (options.Http2Port is { } http2)
-                listeners.Add(kestrel, ListenerRole.Gateway, "--http2-port", options.Address, http2, HttpProtocols.Http2);
+                listeners.Add(kestrel, ListenerRole.Gateway, "--http2-port", options.Address, http2, HttpProtocols.Http2, first);
         }
 
         if (options.Role.RunsSilo())
-            listeners.Add(kestrel, ListenerRole.ControlPlane, "--control-port", options.ControlAddress, options.ControlPort, HttpProtocols.Http1);
+            listeners.Add(kestrel, ListenerRole.ControlPlane, "--control-port", options.ControlAddress, options.ControlPort, HttpProtocols.Http1, options.Network.ControlProxyProtocol ? proxied.Run : null);
         if (options is { Quickstart: true, SamplePort: { } sample })
             listeners.Add(kestrel, ListenerRole.SampleUpstream, "--sample-port", IPAddress.Loopback, sample, HttpProtocols.Http1);
     }
@@ -34,6 +38,12 @@ internal static class ListenerSetup
     /// <summary>One pipeline for each listener; a connection without one is answered by none.</summary>
     public static void Map(WebApplication app, GatewayOptions options)
     {
+        var clients = app.Services.GetRequiredService<ClientAddresses>();
+        app.Use((context, next) =>
+        {
+            clients.Find(context);
+            return next(context);
+        });
         if (options.Role.RunsGateway())
         {
             var gateway = app.Services.GetRequiredService<GatewayPipeline>();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using JitGrains.Network;
 
 namespace JitGrains.Gateway.Hosting;
 
@@ -51,6 +52,34 @@ internal sealed class SettingReader(IConfiguration section, ICollection<string> 
         otherwise,
         text => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value > TimeSpan.Zero && value <= most ? value : null,
         $"a time span such as 00:00:05, more than zero and at most {most}");
+
+    /// <summary>One of some words; the first where none is given.</summary>
+    public T Word<T>(string name, params (string Word, T Value)[] words)
+        where T : struct =>
+        Read<T>(
+            name,
+            words[0].Value,
+            text => words.Where(w => w.Word.Equals(text, StringComparison.OrdinalIgnoreCase)).Select(w => (T?)w.Value).FirstOrDefault(),
+            string.Join(" or ", words.Select(w => w.Word)));
+
+    /// <summary>A list of texts: <c>NAME:0</c>, <c>NAME:1</c> and so on, or one text with commas.</summary>
+    public IReadOnlyList<string> List(string name) =>
+        [.. section.GetSection(name).GetChildren().Select(c => c.Value ?? "").Concat((section[name] ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))];
+
+    /// <summary>A list of networks and addresses.</summary>
+    public AddressSet Networks(string name)
+    {
+        var networks = new List<System.Net.IPNetwork>();
+        foreach (var text in List(name))
+        {
+            if (AddressText.TryNetwork(text, out var network, out var problem))
+                networks.Add(network);
+            else
+                problems.Add($"{name}: '{text}' {problem}.");
+        }
+
+        return networks.Count == 0 ? AddressSet.Empty : new AddressSet(networks);
+    }
 
     private static int? Integer(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
 

@@ -3,6 +3,7 @@ using JitGrains.Audit;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Policy;
+using JitGrains.Silo.Network;
 
 namespace JitGrains.Gateway.RequestPath;
 
@@ -39,7 +40,7 @@ internal sealed record Call
         Captures = Match.Captures,
         Request = Request,
         Body = Json,
-        Address = Context.Connection.RemoteIpAddress,
+        Address = ClientAddress.Of(Context),
         Now = now,
     };
 

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
+using JitGrains.Network;
 using JitGrains.Policy.Conditions;
 using JitGrains.Policy.Schema;
 using JitGrains.Policy.Yaml;
@@ -69,17 +69,10 @@ internal static class ConditionBinder
         {
             if (item.Text(64) is not { } text)
                 continue;
-            var slash = text.IndexOf('/', StringComparison.Ordinal);
-            var isAddress = IPAddress.TryParse(slash < 0 ? text : text[..slash], out var address)
-                && (address.AddressFamily != AddressFamily.InterNetwork || text.Count(c => c == '.') == 3);
-            if (isAddress && slash >= 0 && IPNetwork.TryParse(text, out var network) && network.BaseAddress.Equals(address))
+            if (AddressText.TryNetwork(text, out var network, out var problem))
                 all.Add(network);
-            else if (slash >= 0)
-                item.Error($"'{Shown.Text(text)}' is no network: an address and a length, with no bits set after it, such as 10.0.0.0/8");
-            else if (isAddress)
-                all.Add(new IPNetwork(address!, address!.AddressFamily == AddressFamily.InterNetwork ? 32 : 128));
             else
-                item.Error($"'{Shown.Text(text)}' is neither an address nor a network such as 10.0.0.0/8");
+                item.Error($"'{Shown.Text(text)}' {problem}");
         }
 
         return all.ToImmutable();

@@ -46,7 +46,8 @@ internal sealed class GatewayFixture : IAsyncDisposable
 
     /// <summary>Starts it. The policy names its upstream <c>$UPSTREAM</c>.</summary>
     public static async Task<GatewayFixture> Start(
-        Uri? upstream = null, string? policy = null, ManualTime? time = null, string? folder = null, Action<IServiceCollection>? configure = null, bool keep = false, params string[] args)
+        Uri? upstream = null, string? policy = null, ManualTime? time = null, string? folder = null, Action<IServiceCollection>? configure = null, bool keep = false,
+        IReadOnlyDictionary<string, string>? settings = null, params string[] args)
     {
         folder ??= Directory.CreateTempSubdirectory("jitgrains-test-").FullName;
         var policyFile = Path.Combine(folder, "policy.yaml");
@@ -64,7 +65,8 @@ internal sealed class GatewayFixture : IAsyncDisposable
                 if (time is not null)
                     builder.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(time));
                 configure?.Invoke(builder.Services);
-            });
+            },
+            settings);
         await GatewayHost.StartAsync(app);
         return new GatewayFixture(app, folder, time) { keep = keep };
     }
