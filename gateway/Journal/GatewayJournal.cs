@@ -16,7 +16,8 @@ internal sealed partial class GatewayJournal(
     Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, GatewayOptions options, GatewayMetrics metrics, TimeProvider time, ILogger<GatewayJournal> logger)
     : IHostedService, IDisposable
 {
-    private const int BatchSize = 500;
+    /// <summary>A batch is one row of the store; where it is full, it does not wait for its second to be over.</summary>
+    private const int BatchSize = 1_000;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastTry = TimeSpan.FromSeconds(5);
 
@@ -28,10 +29,11 @@ internal sealed partial class GatewayJournal(
     private readonly CancellationTokenSource stop = new();
     private readonly SemaphoreSlim writes = new(1, 1);
     private readonly JournalChain chain = new(incarnation, store, epoch, sealer, time, logger);
-    private readonly HashSet<JournalTicket> running = [];
-    private readonly Queue<(DateTimeOffset At, AuditDraft Draft)> waiting = new();
+    private readonly Queue<JournalItem> waiting = new();
     private TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private List<(DateTimeOffset At, AuditDraft Draft)> unwritten = [];
+    private List<JournalItem> unwritten = [];
+    private JournalTicket? firstRunning;
+    private int runningCount;
     private Task writing = Task.CompletedTask;
 
     /// <summary>The chain cannot go on: nothing is written until <see cref="OpenChain"/> has begun another.</summary>
@@ -55,9 +57,9 @@ internal sealed partial class GatewayJournal(
     /// the speed at which the store takes entries; null where that took too long or the caller left, and then the call must
     /// not run.
     /// </summary>
-    /// <param name="about">What is known of the call: fields of its entry, whenever it is written.</param>
+    /// <param name="about">What is known of the call, for its entry, whenever that is written.</param>
     /// <param name="callerLeft">Ends the wait.</param>
-    public ValueTask<JournalTicket?> Begin(ImmutableArray<AuditField> about, CancellationToken callerLeft)
+    public ValueTask<JournalTicket?> Begin(CallFacts about, CancellationToken callerLeft)
     {
         var ticket = new JournalTicket(this, time.GetUtcNow(), about);
         return TryAdmit(ticket, out var changed) ? ValueTask.FromResult<JournalTicket?>(ticket) : BeginWithRoom(ticket, changed, callerLeft);
@@ -91,7 +93,15 @@ internal sealed partial class GatewayJournal(
         {
             changed = written.Task;
             // Room is kept for what runs: its entry must find a place when it is over.
-            return waiting.Count + unwritten.Count + running.Count < options.JournalCapacity && running.Add(ticket);
+            if (waiting.Count + unwritten.Count + runningCount >= options.JournalCapacity)
+                return false;
+            runningCount++;
+            ticket.IsRunning = true;
+            ticket.Next = firstRunning;
+            if (firstRunning is not null)
+                firstRunning.Previous = ticket;
+            firstRunning = ticket;
+            return true;
         }
     }
 
@@ -149,19 +159,36 @@ internal sealed partial class GatewayJournal(
         writes.Dispose();
     }
 
-    internal void End(JournalTicket ticket, AuditDraft? entry)
+    internal void End(JournalTicket ticket, bool write)
     {
         bool full;
         lock (gate)
         {
-            if (!running.Remove(ticket) || entry is null)
+            if (!ticket.IsRunning)
                 return;
-            waiting.Enqueue((time.GetUtcNow(), entry));
-            full = waiting.Count >= BatchSize;
+            Leave(ticket);
+            if (!write)
+                return;
+            waiting.Enqueue(new JournalItem(time.GetUtcNow(), ticket, IsNote: false));
+            // Once for each time that it becomes full: the writer goes on while there are full ones.
+            full = waiting.Count == BatchSize;
         }
 
         if (full)
             Wake();
+    }
+
+    private void Leave(JournalTicket ticket)
+    {
+        ticket.IsRunning = false;
+        runningCount--;
+        if (ticket.Previous is { } previous)
+            previous.Next = ticket.Next;
+        else
+            firstRunning = ticket.Next;
+        if (ticket.Next is { } next)
+            next.Previous = ticket.Previous;
+        ticket.Next = ticket.Previous = null;
     }
 
     private void Wake()
@@ -258,7 +285,12 @@ internal sealed partial class GatewayJournal(
         {
             while (unwritten.Count < BatchSize && waiting.TryDequeue(out var next))
                 unwritten.Add(next);
-            unwritten.AddRange(running.Where(t => t.IsOlderThan(Interval, time)).Where(t => t.TryNote()).Select(t => (time.GetUtcNow(), t.Started)));
+            var now = time.GetUtcNow();
+            for (var ticket = firstRunning; ticket is not null; ticket = ticket.Next)
+            {
+                if (ticket.IsOlderThan(Interval, now) && ticket.TryNote())
+                    unwritten.Add(new JournalItem(now, ticket, IsNote: true));
+            }
         }
 
         chain.Seal(unwritten);

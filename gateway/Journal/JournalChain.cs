@@ -33,12 +33,12 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
     public void Break() => isBroken = true;
 
     /// <summary>Chains entries, which are to be written next.</summary>
-    public void Seal(IReadOnlyList<(DateTimeOffset At, AuditDraft Draft)> entries)
+    public void Seal(IReadOnlyList<JournalItem> entries)
     {
         var chained = ImmutableArray.CreateBuilder<AuditEntry>(entries.Count);
-        foreach (var (at, draft) in entries)
+        foreach (var item in entries)
         {
-            var entry = sealer.Seal(Source, head, at, draft);
+            var entry = sealer.Seal(Source, head, item.At, item.Draft());
             head = new ChainHead(entry.Sequence, entry.Hash);
             chained.Add(entry);
         }
@@ -67,7 +67,7 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
     /// </summary>
     /// <param name="unwritten">What is offered; an entry whose write was not answered may then be in both chains.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task<ImmutableArray<SystemRecord>> Open(IReadOnlyList<(DateTimeOffset At, AuditDraft Draft)> unwritten, CancellationToken cancellationToken)
+    public async Task<ImmutableArray<SystemRecord>> Open(IReadOnlyList<JournalItem> unwritten, CancellationToken cancellationToken)
     {
         // A store that was not reached yet does not know its epoch.
         if (epochOfChain is null)

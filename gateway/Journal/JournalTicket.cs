@@ -1,29 +1,57 @@
-using System.Collections.Immutable;
 using JitGrains.Audit;
+using JitGrains.Grants;
 
 namespace JitGrains.Gateway.Journal;
 
-/// <summary>One call's place in the journal, from before it is forwarded or refused until it is over. Dispose it in any case. Thread-safe.</summary>
-internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset startedAt, ImmutableArray<AuditField> about) : IDisposable
+/// <summary>
+/// One call's place in the journal, from before it is forwarded or refused until it is over. What it says is put into words
+/// only when its batch is written. Dispose it in any case. Thread-safe.
+/// </summary>
+internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset startedAt, CallFacts about) : IDisposable
 {
     private bool noted;
+    private string? type;
+    private ExecutionOutcome? outcome;
+    private AuditField? more;
 
     /// <summary>When it began.</summary>
     public DateTimeOffset StartedAt => startedAt;
 
-    /// <summary>The entry that says it runs.</summary>
-    public AuditDraft Started => new(AuditTypes.CallStarted, [.. about, AuditField.At("started_at", startedAt)]);
+    // Its place among those that run; the journal's.
+    internal JournalTicket? Next { get; set; }
 
-    /// <summary>Writes the call's entry.</summary>
-    public void Write(string type, params ReadOnlySpan<AuditField> more) =>
-        journal.End(this, new AuditDraft(type, [.. about, AuditField.At("started_at", startedAt), .. more]));
+    internal JournalTicket? Previous { get; set; }
+
+    internal bool IsRunning { get; set; }
+
+    /// <summary>Writes the call's entry; once.</summary>
+    public void Write(string type, ExecutionOutcome? outcome = null, AuditField? more = null)
+    {
+        (this.type, this.outcome, this.more) = (type, outcome, more);
+        journal.End(this, write: true);
+    }
 
     /// <summary>Gives the place up where nothing was written.</summary>
-    public void Dispose() => journal.End(this, null);
+    public void Dispose() => journal.End(this, write: false);
+
+    /// <summary>The entry that says it runs.</summary>
+    internal AuditDraft Started() => about.Draft(AuditTypes.CallStarted, startedAt, null, null);
+
+    /// <summary>The entry of what came of it, once it was written.</summary>
+    internal AuditDraft Entry() => about.Draft(type!, startedAt, outcome, more);
 
     /// <summary>Whether it has run for longer than this. What runs shorter has its one entry soon enough.</summary>
-    internal bool IsOlderThan(TimeSpan age, TimeProvider time) => time.GetUtcNow() - startedAt >= age;
+    internal bool IsOlderThan(TimeSpan age, DateTimeOffset now) => now - startedAt >= age;
 
     /// <summary>True the first time.</summary>
     internal bool TryNote() => !noted && (noted = true);
+}
+
+/// <summary>An entry to be: what came of a call, or that it runs.</summary>
+/// <param name="At">When it was written.</param>
+/// <param name="Ticket">The call's place.</param>
+/// <param name="IsNote">Whether it says that the call runs.</param>
+internal readonly record struct JournalItem(DateTimeOffset At, JournalTicket Ticket, bool IsNote)
+{
+    public AuditDraft Draft() => IsNote ? Ticket.Started() : Ticket.Entry();
 }

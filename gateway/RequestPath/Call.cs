@@ -1,5 +1,4 @@
-using System.Collections.Immutable;
-using JitGrains.Audit;
+using JitGrains.Gateway.Journal;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Policy;
@@ -44,29 +43,7 @@ internal sealed record Call
         Now = now,
     };
 
-    /// <summary>What an audit entry says of the call. No query, header or body: they may hold secrets.</summary>
-    public ImmutableArray<AuditField> About(PolicyDecision decision) =>
-        AuditFieldsOf(Caller, Policy.Version, Api.Name, Request.Method, Action.Name, Match.Resource, decision.Rule);
-
-    public static ImmutableArray<AuditField> AuditFieldsOf(
-        Caller caller, string policyVersion, string? api, string method, string? action, string? resource, string? rule)
-    {
-        var fields = ImmutableArray.CreateBuilder<AuditField>(8);
-        fields.Add(new("principal", caller.Principal.Value, Personal: true));
-        if (!caller.Actors.IsDefaultOrEmpty)
-            fields.Add(new("actors", string.Join('^', caller.Actors), Personal: true));
-        Add("api", api);
-        fields.Add(new("method", method));
-        Add("action", action);
-        Add("resource", resource, personal: true);
-        Add("rule", rule);
-        fields.Add(new("policy", policyVersion));
-        return fields.DrainToImmutable();
-
-        void Add(string name, string? value, bool personal = false)
-        {
-            if (!string.IsNullOrEmpty(value))
-                fields.Add(new(name, value, personal));
-        }
-    }
+    /// <summary>What an audit entry says of the call.</summary>
+    public CallFacts About(PolicyDecision decision) =>
+        new(Caller, Policy.Version, Request.Method, Api.Name, Action.Name, Match.Resource, decision.Rule);
 }

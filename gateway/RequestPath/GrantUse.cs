@@ -94,7 +94,7 @@ internal sealed class GrantUse(
     {
         var call = bound.Call;
         using var ticket = await journal.Begin(
-            [.. call.About(rule), new AuditField("request", grant.RequestId), new AuditField("grant", grant.Id)], call.Context.RequestAborted);
+            call.About(rule) with { Request = grant.RequestId, Grant = grant.Id }, call.Context.RequestAborted);
         if (ticket is null)
         {
             await Answers.Refuse(call.Context, RequestPipeline.JournalFull, call.Api);
@@ -106,7 +106,7 @@ internal sealed class GrantUse(
             return false;
         execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
         var outcome = await runner.Run(call, execution, "many_use", ticket.StartedAt, () => MayStart(call, grant, time.GetTimestamp()));
-        ticket.Write(AuditTypes.CallForwarded, [.. PrincipalMachine.Describe(outcome).Where(f => f.Name != "started_at")]);
+        ticket.Write(AuditTypes.CallForwarded, outcome);
         return true;
     }
 

@@ -9,7 +9,6 @@ using JitGrains.Gateway.Telemetry;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Policy;
-using JitGrains.Principals;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Policies;
@@ -157,7 +156,7 @@ internal sealed class RequestPipeline(
     {
         var decision = new PolicyDecision.Deny(Rule: null);
         metrics.Request("deny", outline.Api?.Name ?? "");
-        using var ticket = await journal.Begin(Call.AuditFieldsOf(caller, policy.Version, outline.Api?.Name, request.Method, null, null, null), context.RequestAborted);
+        using var ticket = await journal.Begin(new CallFacts(caller, policy.Version, request.Method, outline.Api?.Name), context.RequestAborted);
         if (ticket is null)
         {
             await Answers.Refuse(context, JournalFull, outline.Api);
@@ -175,11 +174,11 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async Task Forward(Call call, JournalTicket ticket, string type, string kind, params AuditField[] more)
+    private async Task Forward(Call call, JournalTicket ticket, string type, string kind, AuditField? more = null)
     {
         using var execution = registry.Register(call.Caller, null, call.Action.Drain);
         var outcome = await runner.Run(call, execution, kind, ticket.StartedAt, () => MayStart(call));
-        ticket.Write(type, [.. more, .. PrincipalMachine.Describe(outcome).Where(f => f.Name != "started_at")]);
+        ticket.Write(type, outcome, more);
     }
 
     /// <summary>The last check before the first upstream byte of a call that no grant is needed for.</summary>
@@ -195,8 +194,8 @@ internal sealed class RequestPipeline(
     private async Task Block(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline)
     {
         metrics.Request("blocked", outline.Api?.Name ?? "");
-        using var ticket = await journal.Begin(Call.AuditFieldsOf(caller, policy.Version, outline.Api?.Name, request.Method, null, null, null), context.RequestAborted);
-        ticket?.Write(AuditTypes.CallDenied, new AuditField("blocked", "true"));
+        using var ticket = await journal.Begin(new CallFacts(caller, policy.Version, request.Method, outline.Api?.Name), context.RequestAborted);
+        ticket?.Write(AuditTypes.CallDenied, more: new AuditField("blocked", "true"));
         await Answers.Refuse(context, ticket is null ? JournalFull : GatewayProblems.Blocked, outline.Api);
     }
 

@@ -24,10 +24,13 @@ public sealed class AuditChain(string source)
     public string? FirstHash { get; private set; }
 
     /// <summary>SHA-256 of a body, base64url.</summary>
-    public static string HashOf(string body)
+    public static string HashOf(string body) => HashOf(Encoding.UTF8.GetBytes(body));
+
+    /// <summary>SHA-256 of a body's UTF-8, base64url.</summary>
+    public static string HashOf(ReadOnlySpan<byte> body)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(Encoding.UTF8.GetBytes(body), hash);
+        SHA256.HashData(body, hash);
         return Base64Url.EncodeToString(hash);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace JitGrains.Audit;
 
@@ -99,7 +100,7 @@ public sealed record AuditField([property: Id(0)] string Name, [property: Id(1)]
         string.IsNullOrEmpty(value) ? [] : [new AuditField(name, value, personal)];
 
     /// <summary>A time as entries hold it: UTC, to 100 ns (RFC 3339).</summary>
-    internal static string TimeText(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'");
+    internal static string TimeText(DateTimeOffset at) => at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
 }
 
 /// <summary>An entry before it is chained.</summary>

@@ -1,8 +1,9 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json.Nodes;
 using JitGrains.Json;
 using JitGrains.Secrets;
 
@@ -11,51 +12,110 @@ namespace JitGrains.Audit;
 /// <summary>
 /// Chains audit entries: SHA-256 over the canonical JSON (RFC 8785) of each, which names the hash of the one before.
 /// Personal values enter a chain only as keyed digests (HMAC-SHA256, 128 bits), so that erasing the values held apart
-/// leaves the chain whole. Stateless but for its key; thread-safe.
+/// leaves the chain whole. Its only state is its key and the digests it made lately; thread-safe.
 /// </summary>
 public sealed class AuditSealer(SecretKey personalDigestKey)
 {
     /// <summary>What digests of personal values begin with.</summary>
     public const string DigestPrefix = "pd_";
 
+    private readonly RecentDigests recent = new();
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? scratch;
+
     /// <summary>The keyed digest that stands for a personal value.</summary>
     public string PersonalDigest(string value)
     {
+        if (recent.Find(value) is { } known)
+            return known;
         Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
         HMACSHA256.HashData(personalDigestKey.Span, Encoding.UTF8.GetBytes(value), mac);
-        return DigestPrefix + Base64Url.EncodeToString(mac[..16]);
+        var digest = DigestPrefix + Base64Url.EncodeToString(mac[..16]);
+        recent.Add(value, digest);
+        return digest;
     }
 
     /// <summary>The chain's next entry.</summary>
     public AuditEntry Seal(string source, ChainHead head, DateTimeOffset at, AuditDraft draft)
     {
-        var data = new JsonObject();
-        var values = ImmutableArray.CreateBuilder<PersonalValue>();
+        var values = PersonalValues(draft);
+        var sequence = head.Sequence + 1;
+        var output = scratch ??= new ArrayBufferWriter<byte>(1024);
+        output.ResetWrittenCount();
+
+        // The members in the order of their names, as RFC 8785 wants them.
+        output.Write("{\"at\":"u8);
+        CanonicalJson.WriteString(output, AuditField.TimeText(at));
+        output.Write(",\"data\":"u8);
+        WriteData(output, draft, values);
+        output.Write(",\"prev\":"u8);
+        CanonicalJson.WriteString(output, head.Hash);
+        output.Write(",\"seq\":"u8);
+        sequence.TryFormat(output.GetSpan(20), out var digits, default, CultureInfo.InvariantCulture);
+        output.Advance(digits);
+        output.Write(",\"source\":"u8);
+        CanonicalJson.WriteString(output, source);
+        output.Write(",\"type\":"u8);
+        CanonicalJson.WriteString(output, draft.Type);
+        output.Write(",\"v\":1}"u8);
+        return new AuditEntry(source, sequence, AuditChain.HashOf(output.WrittenSpan), Encoding.UTF8.GetString(output.WrittenSpan), values);
+    }
+
+    private ImmutableArray<PersonalValue> PersonalValues(AuditDraft draft)
+    {
+        var count = 0;
+        foreach (var field in draft.Fields)
+            count += field.Personal ? 1 : 0;
+        if (count == 0)
+            return [];
+        var values = ImmutableArray.CreateBuilder<PersonalValue>(count);
         foreach (var field in draft.Fields)
         {
             if (field.Personal)
-            {
-                var digest = PersonalDigest(field.Value);
-                data[field.Name] = digest;
-                values.Add(new PersonalValue(digest, field.Value));
-            }
-            else
-            {
-                data[field.Name] = field.Value;
-            }
+                values.Add(new PersonalValue(PersonalDigest(field.Value), field.Value));
         }
 
-        var sequence = head.Sequence + 1;
-        var body = Encoding.UTF8.GetString(CanonicalJson.Serialize(new JsonObject
+        return values.MoveToImmutable();
+    }
+
+    private static void WriteData(ArrayBufferWriter<byte> output, AuditDraft draft, ImmutableArray<PersonalValue> values)
+    {
+        // Few fields: sorted where they stand, by UTF-16 code units; of those with one name the last counts.
+        var fields = draft.Fields.AsSpan();
+        Span<int> order = fields.Length <= 64 ? stackalloc int[fields.Length] : new int[fields.Length];
+        for (var i = 0; i < fields.Length; i++)
         {
-            ["v"] = 1,
-            ["source"] = source,
-            ["seq"] = sequence,
-            ["at"] = AuditField.TimeText(at),
-            ["type"] = draft.Type,
-            ["data"] = data,
-            ["prev"] = head.Hash,
-        }));
-        return new AuditEntry(source, sequence, AuditChain.HashOf(body), body, values.ToImmutable());
+            var at = i;
+            for (; at > 0 && string.CompareOrdinal(fields[order[at - 1]].Name, fields[i].Name) > 0; at--)
+                order[at] = order[at - 1];
+            order[at] = i;
+        }
+
+        var separator = "{"u8;
+        for (var i = 0; i < order.Length; i++)
+        {
+            var field = fields[order[i]];
+            if (i + 1 < order.Length && fields[order[i + 1]].Name == field.Name)
+                continue;
+            output.Write(separator);
+            separator = ","u8;
+            CanonicalJson.WriteString(output, field.Name);
+            output.Write(":"u8);
+            CanonicalJson.WriteString(output, field.Personal ? DigestOf(values, field.Value) : field.Value);
+        }
+
+        output.Write(order.Length == 0 ? "{}"u8 : "}"u8);
+    }
+
+    private static string DigestOf(ImmutableArray<PersonalValue> values, string value)
+    {
+        foreach (var personal in values)
+        {
+            if (ReferenceEquals(personal.Value, value))
+                return personal.Digest;
+        }
+
+        throw new InvalidOperationException("A personal value has its digest.");
     }
 }

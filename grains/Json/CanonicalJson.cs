@@ -101,7 +101,8 @@ public static class CanonicalJson
         output.Write("]"u8);
     }
 
-    private static void WriteString(IBufferWriter<byte> output, string text)
+    /// <summary>Writes a text as a JSON string.</summary>
+    internal static void WriteString(IBufferWriter<byte> output, string text)
     {
         output.Write("\""u8);
         var rest = text.AsSpan();

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using JitGrains.Audit;
 using JitGrains.Grants;
 using JitGrains.Identity;
@@ -137,22 +138,26 @@ public sealed partial class PrincipalMachine
     }
 
     /// <summary>The fields that say what came of an execution.</summary>
-    public static ImmutableArray<AuditField> Describe(ExecutionOutcome outcome) =>
-    [
-        new("status", outcome.Status switch
+    public static ImmutableArray<AuditField> Describe(ExecutionOutcome outcome)
+    {
+        var fields = ImmutableArray.CreateBuilder<AuditField>(7);
+        fields.Add(new("status", outcome.Status switch
         {
             ExecutionStatus.Completed => "completed",
             ExecutionStatus.Failed => "failed",
             ExecutionStatus.Started => "started",
             _ => "unknown",
-        }),
-        .. AuditField.Optional("http_status", outcome.HttpStatus?.ToString(), personal: false),
-        .. AuditField.Optional("error", outcome.Error, personal: false),
-        AuditField.At("started_at", outcome.StartedAt),
-        AuditField.At("ended_at", outcome.EndedAt),
-        new("request_bytes", outcome.RequestBytes.ToString()),
-        new("response_bytes", outcome.ResponseBytes.ToString()),
-    ];
+        }));
+        if (outcome.HttpStatus is { } status)
+            fields.Add(new("http_status", status.ToString(CultureInfo.InvariantCulture)));
+        if (!string.IsNullOrEmpty(outcome.Error))
+            fields.Add(new("error", outcome.Error));
+        fields.Add(AuditField.At("started_at", outcome.StartedAt));
+        fields.Add(AuditField.At("ended_at", outcome.EndedAt));
+        fields.Add(new("request_bytes", outcome.RequestBytes.ToString(CultureInfo.InvariantCulture)));
+        fields.Add(new("response_bytes", outcome.ResponseBytes.ToString(CultureInfo.InvariantCulture)));
+        return fields.DrainToImmutable();
+    }
 
     private static GrantView Show(HeldGrant held) => new()
     {

@@ -9,6 +9,10 @@ namespace JitGrains.Runtime.Engine;
 /// <param name="Hash">Its hash, as the one that follows names it.</param>
 internal sealed record AuditLink(string Source, long Sequence, string Hash)
 {
+    /// <summary>What a run of one chain's entries, without gaps, rests on: one link, or none at the chain's beginning.</summary>
+    public static List<AuditLink> OfRun(IReadOnlyList<AuditEntry> entries) =>
+        entries[0].Sequence > 1 ? [new AuditLink(entries[0].Source, entries[0].Sequence - 1, PreviousOf(entries[0]))] : [];
+
     /// <summary>What a batch rests on: for each run of entries the one before its first. One for a journal's batch, none for a chain's beginning.</summary>
     public static List<AuditLink> Of(IReadOnlyList<AuditEntry> entries)
     {

@@ -4,6 +4,7 @@ using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.GatewayTests.Leases;
 using JitGrains.GatewayTests.Support;
+using JitGrains.Identity;
 using JitGrains.Runtime.Engine;
 using JitGrains.Secrets;
 using JitGrains.TestSupport;
@@ -15,6 +16,8 @@ namespace JitGrains.GatewayTests.Journal;
 /// <summary>A journal that runs on while its store is set back to an older copy.</summary>
 public sealed class JournalTests : IAsyncLifetime
 {
+    private static readonly Caller Caller = new() { Principal = new PrincipalId("dev:user:alice"), TokenIssuedAt = default, TokenExpiresAt = default };
+
     private readonly RestorableStore store = new();
     private readonly HandEpoch epoch = new();
     private readonly ManualTime time = new();
@@ -115,8 +118,8 @@ public sealed class JournalTests : IAsyncLifetime
 
     private async Task Write(string what)
     {
-        using var ticket = await journal.Begin([new AuditField("what", what)], CancellationToken.None);
-        ticket!.Write(AuditTypes.CallForwarded);
+        using var ticket = await journal.Begin(new CallFacts(Caller, "sha256-1", "GET", "orders"), CancellationToken.None);
+        ticket!.Write(AuditTypes.CallForwarded, more: new AuditField("what", what));
     }
 
     /// <summary>Lets time pass until it does.</summary>

@@ -14,7 +14,7 @@ internal sealed partial class PostgresStore : IGrainStore, IStoreHealth
     private readonly PostgresOpening opening;
     private readonly PostgresEpoch epoch;
     private readonly EngineTelemetry telemetry;
-    private readonly PostgresKnown known = new();
+    private readonly KnownKeys known = new();
 
     public PostgresStore(GrainEngineOptions options, TimeProvider time, PostgresConnections connections, PostgresOpening opening, PostgresEpoch epoch, EngineTelemetry telemetry)
     {

@@ -12,7 +12,7 @@ namespace JitGrains.Runtime.Engine;
 /// Gathers all that one transaction writes into one statement: what the database does for each statement, it does once. Its
 /// parts come in the same order in every transaction, and so do the keys in each, so that no two wait for each other.
 /// </summary>
-internal sealed class PostgresWrite(PostgresKnown known)
+internal sealed class PostgresWrite(KnownKeys known)
 {
     private const string Shown = "ON CONFLICT (id) DO UPDATE SET status = excluded.status, doc = excluded.doc";
 

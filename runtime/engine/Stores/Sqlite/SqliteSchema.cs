@@ -92,6 +92,26 @@ internal static class SqliteSchema
             sequence INTEGER PRIMARY KEY, version TEXT NOT NULL, files TEXT NOT NULL,
             applied_by TEXT, applied_at INTEGER NOT NULL, reason TEXT) STRICT;
         """,
+        """
+        -- A run of entries in one row (AuditSegment). Appended only, and only at a chain's end.
+        CREATE TABLE audit_segments (
+            source TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, hash TEXT NOT NULL,
+            from_at INTEGER NOT NULL, to_at INTEGER NOT NULL, types TEXT NOT NULL, filter BLOB NOT NULL, bodies BLOB NOT NULL,
+            PRIMARY KEY (source, first_seq)) STRICT;
+        CREATE INDEX audit_segments_at ON audit_segments (to_at, source, first_seq);
+        CREATE TRIGGER audit_segments_insert BEFORE INSERT ON audit_segments
+            WHEN EXISTS (SELECT 1 FROM audit_segments s WHERE s.source = NEW.source AND s.first_seq >= NEW.first_seq)
+                OR (SELECT s.last_seq FROM audit_segments s WHERE s.source = NEW.source ORDER BY s.first_seq DESC LIMIT 1) >= NEW.first_seq
+                OR EXISTS (SELECT 1 FROM audit_entries e WHERE e.source = NEW.source AND e.seq >= NEW.first_seq)
+            BEGIN SELECT RAISE(ABORT, 'another audit entry is in this place'); END;
+        CREATE TRIGGER audit_segments_update BEFORE UPDATE ON audit_segments
+            BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END;
+        CREATE TRIGGER audit_segments_delete BEFORE DELETE ON audit_segments
+            BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END;
+        CREATE TRIGGER audit_entries_insert_beside_segments BEFORE INSERT ON audit_entries
+            WHEN (SELECT s.last_seq FROM audit_segments s WHERE s.source = NEW.source AND s.first_seq <= NEW.seq ORDER BY s.first_seq DESC LIMIT 1) >= NEW.seq
+            BEGIN SELECT RAISE(ABORT, 'another audit entry is in this place'); END;
+        """,
     ];
 
     /// <summary>How many steps there are.</summary>

@@ -10,19 +10,16 @@ internal sealed partial class SqliteStore : IAuditStore
     private const int AuditPage = 500;
     private const string AuditColumns = "e.source, e.seq, e.hash, e.body";
 
-    public Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default) =>
-        writer.WriteAsync(
-            db =>
-            {
-                foreach (var link in AuditLink.Of(entries))
-                    link.Check(db.One("SELECT hash FROM audit_entries WHERE source = $1 AND seq = $2", r => r.GetString(0), link.Source, link.Sequence));
-                foreach (var entry in entries)
-                    Append(db, entry);
-                return entries.Count;
-            },
-            cancellationToken);
+    public async Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default)
+    {
+        // Packed here, on the caller's thread: the writer has others to write for.
+        if (AuditSegment.TryPack(entries) is not { } segments)
+            await writer.WriteAsync(db => AppendRows(db, entries), cancellationToken);
+        else if (await writer.WriteAsync(db => AppendSegments(db, segments, entries), cancellationToken))
+            Learn(entries);
+    }
 
-    public Task<PageReply<AuditEntry>> QueryAsync(
+    public async Task<PageReply<AuditEntry>> QueryAsync(
         AuditFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default)
     {
         // What is mentioned is rare: its own index, which is in the list's order, leads the way.
@@ -31,14 +28,20 @@ internal sealed partial class SqliteStore : IAuditStore
             ? new PageQuery('a', $"SELECT {AuditColumns} FROM audit_entries e", "e.at", "e.source", "e.seq")
             : new PageQuery(
                 'a', $"SELECT {AuditColumns} FROM audit_mentions m CROSS JOIN audit_entries e ON e.source = m.source AND e.seq = m.seq", "m.at", "m.source", "m.seq");
-        return query
+        var rows = await query
             .And("m.mention =", first)
             .And("EXISTS (SELECT 1 FROM audit_mentions o WHERE o.at = e.at AND o.source = e.source AND o.seq = e.seq AND o.mention =", second, ")")
             .And("e.source =", filter.Source)
             .And("e.type =", filter.Type)
             .And("e.at >=", filter.From?.UtcTicks)
             .And("e.at <", filter.To?.UtcTicks)
-            .RunAsync(readers, cursor, limit, Entry, e => new PageCursor('a', AuditFacts.Of(e).At.UtcTicks, e.Source, e.Sequence), cancellationToken);
+            .RunAsync(readers, cursor, limit, Entry, PlaceOf, cancellationToken);
+        if (rows is not PageReply<AuditEntry>.Page page || !PageCursor.TryParse(cursor, 'a', out var after))
+            return rows;
+        var size = PageLimits.Clamp(limit);
+        var packed = new SegmentSearch(filter, after.Value, size + 1);
+        await readers.ReadAsync(db => Search(db, packed), cancellationToken);
+        return packed.Merge(page, size);
     }
 
     public async IAsyncEnumerable<AuditSource> ListSourcesAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -49,13 +52,14 @@ internal sealed partial class SqliteStore : IAuditStore
             var page = await readers.ReadAsync(
                 db => db.All(
                     """
-                    SELECT e.source, e.seq, e.hash
-                    FROM (SELECT source, MAX(seq) AS seq FROM audit_entries WHERE source > $1 GROUP BY source ORDER BY source LIMIT $2) last
-                    JOIN audit_entries e ON e.source = last.source AND e.seq = last.seq
-                    ORDER BY e.source
+                    SELECT source FROM (
+                        SELECT source FROM (SELECT source FROM audit_entries WHERE source > $1 GROUP BY source ORDER BY source LIMIT $2)
+                        UNION SELECT source FROM (SELECT source FROM audit_segments WHERE source > $1 GROUP BY source ORDER BY source LIMIT $2))
+                    ORDER BY source LIMIT $2
                     """,
-                    r => new AuditSource(r.GetString(0), new ChainHead(r.GetInt64(1), r.GetString(2))),
-                    after, AuditPage),
+                    r => r.GetString(0),
+                    after, AuditPage)
+                    .ConvertAll(source => new AuditSource(source, Head(db, source))),
                 cancellationToken);
             foreach (var source in page)
                 yield return source;
@@ -65,27 +69,25 @@ internal sealed partial class SqliteStore : IAuditStore
         }
     }
 
-    public async Task<ChainHead> GetHeadAsync(string source, CancellationToken cancellationToken = default) =>
-        await readers.ReadAsync(
-            db => db.One(
-                "SELECT seq, hash FROM audit_entries WHERE source = $1 ORDER BY seq DESC LIMIT 1", r => new ChainHead(r.GetInt64(0), r.GetString(1)), source),
-            cancellationToken) ?? ChainHead.Empty;
+    public Task<ChainHead> GetHeadAsync(string source, CancellationToken cancellationToken = default) =>
+        readers.ReadAsync(db => Head(db, source), cancellationToken);
 
     public async IAsyncEnumerable<AuditEntry> ReadChainAsync(
         string source, long fromSequence = 1, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        var from = fromSequence;
+        var place = new ChainPlace(fromSequence, long.MinValue);
         while (true)
         {
-            var page = await readers.ReadAsync(
-                db => db.All(
-                    "SELECT source, seq, hash, body FROM audit_entries WHERE source = $1 AND seq >= $2 ORDER BY seq LIMIT $3", Entry, source, from, AuditPage),
-                cancellationToken);
+            var (page, next) = await readers.ReadAsync(db => ReadOn(db, source, place), cancellationToken);
             foreach (var entry in page)
-                yield return entry;
-            if (page.Count < AuditPage)
+            {
+                if (entry.Sequence >= fromSequence)
+                    yield return entry;
+            }
+
+            if (next is null)
                 yield break;
-            from = page[^1].Sequence + 1;
+            place = next;
         }
     }
 
@@ -99,6 +101,8 @@ internal sealed partial class SqliteStore : IAuditStore
             cancellationToken);
         return rows.ToDictionary(StringComparer.Ordinal);
     }
+
+    private static PageCursor PlaceOf(AuditEntry entry) => new('a', AuditFacts.Of(entry).At.UtcTicks, entry.Source, entry.Sequence);
 
     private static AuditEntry Entry(SqliteDataReader r) => new(r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetString(3), []);
 }

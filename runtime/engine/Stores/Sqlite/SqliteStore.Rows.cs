@@ -78,8 +78,11 @@ internal sealed partial class SqliteStore
         }
 
         foreach (var value in entry.Values)
-            db.Execute("INSERT INTO audit_values (digest, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", value.Digest, value.Value);
+            Add(db, value);
     }
+
+    private static void Add(Db db, PersonalValue value) =>
+        db.Execute("INSERT INTO audit_values (digest, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", value.Digest, value.Value);
 
     private static void AddCaller(Db db, ReadOnlySpan<PrincipalId> involved, string callerKey)
     {

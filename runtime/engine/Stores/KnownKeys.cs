@@ -4,7 +4,7 @@ namespace JitGrains.Runtime.Engine;
 /// Rows that are written once and never change (callers, values behind digests), as far as this process has seen them
 /// committed: for most turns there is nothing to add. Thread-safe.
 /// </summary>
-internal sealed class PostgresKnown
+internal sealed class KnownKeys
 {
     private const int Most = 100_000;
 

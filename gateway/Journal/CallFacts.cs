@@ -1,0 +1,53 @@
+using System.Collections.Immutable;
+using JitGrains.Audit;
+using JitGrains.Grants;
+using JitGrains.Identity;
+using JitGrains.Principals;
+
+namespace JitGrains.Gateway.Journal;
+
+/// <summary>What an entry says of a call. No query, header or body: they may hold secrets. Immutable and thread-safe.</summary>
+/// <param name="Caller">Who calls.</param>
+/// <param name="Policy">The version of the policy that decided.</param>
+/// <param name="Method">The method.</param>
+/// <param name="Api">The API, where there is one.</param>
+/// <param name="Action">The action, where there is one.</param>
+/// <param name="Resource">What the path captured.</param>
+/// <param name="Rule">The rule that decided, where one did.</param>
+/// <param name="Request">The approval request of the grant that it runs under.</param>
+/// <param name="Grant">The grant that it runs under.</param>
+internal sealed record CallFacts(
+    Caller Caller, string Policy, string Method, string? Api, string? Action = null, string? Resource = null, string? Rule = null, string? Request = null, string? Grant = null)
+{
+    private const int MostFields = 18;
+
+    /// <summary>The entry.</summary>
+    public AuditDraft Draft(string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more)
+    {
+        var fields = ImmutableArray.CreateBuilder<AuditField>(MostFields);
+        fields.Add(new("principal", Caller.Principal.Value, Personal: true));
+        if (!Caller.Actors.IsDefaultOrEmpty)
+            fields.Add(new("actors", string.Join('^', Caller.Actors), Personal: true));
+        Add("api", Api);
+        fields.Add(new("method", Method));
+        Add("action", Action);
+        Add("resource", Resource, personal: true);
+        Add("rule", Rule);
+        fields.Add(new("policy", Policy));
+        Add("request", Request);
+        Add("grant", Grant);
+        if (outcome is null)
+            fields.Add(AuditField.At("started_at", startedAt));
+        else
+            fields.AddRange(PrincipalMachine.Describe(outcome));
+        if (more is not null)
+            fields.Add(more);
+        return new AuditDraft(type, fields.DrainToImmutable());
+
+        void Add(string name, string? value, bool personal = false)
+        {
+            if (!string.IsNullOrEmpty(value))
+                fields.Add(new(name, value, personal));
+        }
+    }
+}
