@@ -17,7 +17,8 @@ public sealed class PolicyChangeTests
 {
     private static readonly string More = SiloHost.Policy + "\n# and more\n";
 
-    private static readonly string Guarded = SiloHost.Policy.Replace("""
+    /// <summary>The same, and changes of it need somebody else's approval.</summary>
+    internal static readonly string Guarded = SiloHost.Policy.Replace("""
         rules:
         """, """
           jitgrains:
