@@ -70,13 +70,15 @@ public sealed class ClusterTests
         await using var upstream = await OrdersUpstream.Start();
         await using var cluster = await ClusterFixture.Start(Policies.Orders, upstream.Address);
         var (alice, bob) = (await cluster.Token("alice"), await cluster.Token("bob"));
+        var acknowledged = new List<int>();
         for (var round = 0; round < 5; round++)
         {
             var text = Policies.Orders.Replace("$UPSTREAM", upstream.Address.GetLeftPart(UriPartial.Authority), StringComparison.Ordinal) + $"\n# {round}\n";
             var applied = await cluster.Approver("PUT", "policy", bob, new { files = new Dictionary<string, string>(StringComparer.Ordinal) { ["policy.yaml"] = text } });
             Assert.Equal(HttpStatusCode.OK, applied.Status);
             // On a busy machine one may be waited out; it then goes on under another lease, and knows the policy.
-            Assert.True(applied.Json["gateways_acknowledged"]!.GetValue<int>() + applied.Json["gateways_condemned"]!.GetValue<int>() >= 2);
+            acknowledged.Add(applied.Json["gateways_acknowledged"]!.GetValue<int>());
+            Assert.True(acknowledged[^1] + applied.Json["gateways_condemned"]!.GetValue<int>() >= 2);
             foreach (var gateway in new[] { 0, 1 })
             {
                 var answer = await Eventually.Get(async () =>
@@ -84,6 +86,9 @@ public sealed class ClusterTests
                 Assert.Contains($"policy=\"{applied.Json["version"]!.GetValue<string>()}\"", answer.Header("Jit-Decision"), StringComparison.Ordinal);
             }
         }
+
+        // But not always all: then nobody would hear of anything.
+        Assert.Contains(acknowledged, a => a >= 2);
     }
 
     [Fact]
