@@ -7,14 +7,22 @@ namespace JitGrains.Gateway.Forwarding;
 /// execution may still start; and when a counted execution's first header comes by a second time, the stack is about
 /// to send the request again (as it does where a connection dies early) and is stopped. Tests pin both.
 /// </summary>
-internal sealed class ExecutionGate(bool once, Func<string?>? mayStart, Action? sent = null)
+/// <param name="once">Whether the execution is counted.</param>
+/// <param name="mayStart">The last check: null, or why not.</param>
+/// <param name="sent">Called when its first byte is with the upstream.</param>
+/// <param name="isRepeatable">Whether the stack may send it again: not where its method is not idempotent (RFC 9110 section 9.2.2).</param>
+internal sealed class ExecutionGate(bool once, Func<string?>? mayStart, Action? sent = null, bool isRepeatable = true)
 {
     /// <summary>The gate of the request that is being sent in this flow; see <see cref="SentStream"/>.</summary>
     internal static readonly AsyncLocal<ExecutionGate?> Current = new();
 
     internal static readonly HttpRequestOptionsKey<ExecutionGate> Key = new("jitgrains.gate");
 
+    /// <summary>The stack would send a request four times where connections die early: four times the calls for an upstream that fails.</summary>
+    private const int MostRepeats = 1;
+
     private string? firstHeader;
+    private int repeats;
     private int started;
     private int isSent;
 
@@ -34,6 +42,9 @@ internal sealed class ExecutionGate(bool once, Func<string?>? mayStart, Action? 
             sent?.Invoke();
     }
 
+    /// <summary>The call is about to be sent to another upstream.</summary>
+    public void Again() => repeats = firstHeader is null ? 0 : -1;
+
     /// <summary>Called for each header of each attempt.</summary>
     public void OnHeader(string name)
     {
@@ -44,7 +55,7 @@ internal sealed class ExecutionGate(bool once, Func<string?>? mayStart, Action? 
         }
         else if (ReferenceEquals(firstHeader, name))
         {
-            if (once)
+            if (once || !isRepeatable || Interlocked.Increment(ref repeats) > MostRepeats)
                 throw new ExecutionRefusedException("resend");
             // Another attempt starts anew: what let the first one through may be over.
             Check();

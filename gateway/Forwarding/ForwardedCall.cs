@@ -33,6 +33,7 @@ internal sealed record ForwardResult(int? UpstreamStatus, string? Error, long Re
 internal static class ForwardErrors
 {
     public const string UpstreamUnreachable = "upstream-unreachable";
+    public const string NoUpstream = "no-healthy-upstream";
     public const string UpstreamTimeout = "upstream-timeout";
     public const string UpstreamBroke = "upstream-broke-off";
     public const string CallerLeft = "caller-left";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using Yarp.ReverseProxy.Forwarder;
@@ -12,12 +13,19 @@ internal class UpstreamClients : IForwarderHttpClientFactory
 
     public HttpMessageInvoker CreateClient(ForwarderHttpClientContext context)
     {
-        if (context.OldClient is not null && context.NewConfig == context.OldConfig)
+        var connectTimeout = ConnectTimeoutIn(context.NewMetadata);
+        if (context.OldClient is not null && context.NewConfig == context.OldConfig && connectTimeout == ConnectTimeoutIn(context.OldMetadata))
             return context.OldClient;
-        var counted = NewHandler();
+        var (plain, counted) = (NewHandler(), NewHandler());
+        (plain.ConnectTimeout, counted.ConnectTimeout) = (connectTimeout, connectTimeout);
         counted.PooledConnectionIdleTimeout = CountedIdleTimeout;
-        return new HttpMessageInvoker(new UpstreamHandler(NewHandler(), counted), disposeHandler: true);
+        return new HttpMessageInvoker(new UpstreamHandler(plain, counted), disposeHandler: true);
     }
+
+    private static TimeSpan ConnectTimeoutIn(IReadOnlyDictionary<string, string>? metadata) =>
+        metadata is not null && metadata.TryGetValue(UpstreamClusters.ConnectTimeout, out var text) && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            ? TimeSpan.FromMilliseconds(milliseconds)
+            : TimeSpan.FromSeconds(15);
 
     /// <summary>Each client has two, one of them for counted executions.</summary>
     protected virtual SocketsHttpHandler NewHandler() => new()
@@ -27,7 +35,6 @@ internal class UpstreamClients : IForwarderHttpClientFactory
         AllowAutoRedirect = false,
         AutomaticDecompression = DecompressionMethods.None,
         EnableMultipleHttp2Connections = true,
-        ConnectTimeout = TimeSpan.FromSeconds(15),
         ResponseDrainTimeout = TimeSpan.Zero,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         // Over HTTP/2 another flow writes for all requests; there the answer shows that a request was sent.

@@ -2,16 +2,15 @@ using System.Net;
 using JitGrains.Policy;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
-using Yarp.ReverseProxy;
 using Yarp.ReverseProxy.Forwarder;
-using Yarp.ReverseProxy.LoadBalancing;
 
 namespace JitGrains.Gateway.Forwarding;
 
 /// <summary>Sends a call to one of its API's upstreams and its answer back, with YARP. Decides nothing. Thread-safe.</summary>
-internal sealed class UpstreamForwarder(IHttpForwarder forwarder, IProxyStateLookup clusters, IEnumerable<ILoadBalancingPolicy> balancing)
+internal sealed class UpstreamForwarder(IHttpForwarder forwarder, UpstreamPicker upstreams, RetryBudget retries)
 {
-    private readonly ILoadBalancingPolicy balancing = balancing.First(b => b.Name == LoadBalancingPolicies.RoundRobin);
+    /// <summary>Whether an upstream of the API may get a call. Asked before a use is taken that would be lost.</summary>
+    public bool HasUpstream(ApiDefinition api) => upstreams.CountAvailable(api) > 0;
 
     /// <summary>
     /// Forwards. Where nothing has been sent to the caller (<see cref="HttpResponse.HasStarted"/>), a failed call's answer
@@ -22,24 +21,62 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, IProxyStateLoo
     /// <param name="stop">Cancels the execution, as the end of its grant or token does.</param>
     public async ValueTask<ForwardResult> Forward(HttpContext context, ForwardedCall call, CancellationToken stop)
     {
-        if (!clusters.TryGetCluster(UpstreamClusters.IdOf(call.Api), out var cluster))
-            return new ForwardResult(null, ForwardErrors.UpstreamUnreachable, 0, 0);
-        var available = cluster.DestinationsState.AvailableDestinations;
-        var destination = available.Count == 1 ? available[0] : balancing.PickDestination(context, cluster, available);
-        if (destination is null)
-            return new ForwardResult(null, ForwardErrors.UpstreamUnreachable, 0, 0);
-
         // Callers may pause while they send, as streams do: how long all may be silent is the API's to say, not the server's.
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         var bytes = BodyBytes.Count(context);
-        var transformer = new CallTransformer(call);
         // In this method's own flow: it is gone when the call is over.
         ExecutionGate.Current.Value = call.Gate;
-        var error = await forwarder.SendAsync(context, destination.Model.Config.Address, cluster.Model.HttpClient, ConfigFor(call, context), transformer, stop);
-        var word = call.Gate.Refusal ?? WordFor(error, context, transformer, stop);
-        return new ForwardResult(transformer.UpstreamStatus, word, bytes.Request, bytes.Response);
+        Picked? before = null;
+        for (var retry = 0; ; retry++)
+        {
+            if (upstreams.Pick(context, call.Api, before) is not { } picked)
+                return new ForwardResult(null, ForwardErrors.NoUpstream, bytes.Request, bytes.Response);
+            var transformer = new CallTransformer(call);
+            upstreams.Begin(picked);
+            var error = await forwarder.SendAsync(context, picked.Destination.Model.Config.Address, picked.Cluster.Model.HttpClient, ConfigFor(call, context), transformer, stop);
+            upstreams.End(context, picked, IsAboutUpstream(error) && call.Gate.Refusal is null && !stop.IsCancellationRequested);
+            if (call.Api.Retries > 0 && !call.Gate.Once)
+            {
+                if (retry == 0)
+                    retries.Called(picked.Cluster);
+                if (retry < call.Api.Retries && MayRepeat(context, call, error, bytes, stop) && retries.TryTake(picked.Cluster))
+                {
+                    before = picked;
+                    call.Gate.Again();
+                    // The forwarder takes another status for an answer that has been made.
+                    context.Response.StatusCode = StatusCodes.Status200OK;
+                    context.Features.Set<IForwarderErrorFeature>(null);
+                    continue;
+                }
+            }
+
+            var word = call.Gate.Refusal ?? WordFor(error, context, transformer, stop);
+            return new ForwardResult(transformer.UpstreamStatus, word, bytes.Request, bytes.Response);
+        }
     }
+
+    /// <summary>
+    /// Whether a call that failed may be sent again: nothing of it reached an upstream; or it may have, but its method is safe
+    /// (RFC 9110 section 9.2.1). Never once the caller has seen something, or its body was begun.
+    /// </summary>
+    private static bool MayRepeat(HttpContext context, ForwardedCall call, ForwarderError error, BodyBytes bytes, CancellationToken stop)
+    {
+        // A connection that takes too long is a timeout as well.
+        var notSent = !call.Gate.Started;
+        if (error is not (ForwarderError.Request or ForwarderError.RequestTimedOut) || (error == ForwarderError.RequestTimedOut && !notSent) || call.Gate.Refusal is not null || stop.IsCancellationRequested || context.RequestAborted.IsCancellationRequested
+            || context.Response.HasStarted || bytes.Request > 0 || call.Request.IsWebSocket)
+        {
+            return false;
+        }
+
+        return notSent || call.Request.Method is "GET" or "HEAD" or "OPTIONS";
+    }
+
+    /// <summary>What callers break off themselves must not take an upstream away from the others.</summary>
+    private static bool IsAboutUpstream(ForwarderError error) => error is ForwarderError.None
+        or ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
+        or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination;
 
     private static ForwarderRequestConfig ConfigFor(ForwardedCall call, HttpContext context)
     {

@@ -9,6 +9,9 @@ namespace JitGrains.Gateway.RequestPath;
 /// <summary>Forwards a call that may run, answers where that failed, and says what came of it. Decides nothing. Thread-safe.</summary>
 internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics metrics, TimeProvider time)
 {
+    /// <summary>Whether there is an upstream to send the call to.</summary>
+    public bool HasUpstream(Call call) => forwarder.HasUpstream(call.Api);
+
     /// <summary>Runs the call.</summary>
     /// <param name="call">The call.</param>
     /// <param name="execution">Its right to run; what ends it ends the call.</param>
@@ -20,7 +23,11 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
         execution.Call = call;
         execution.EndAt(call.Caller.TokenExpiresAt, ForwardErrors.TokenEnded, time);
         call.Body?.PutBack(call.Context);
-        var gate = new ExecutionGate(once: kind == "counted", () => execution.TryStart() ? mayStart() : execution.EndedBy ?? ForwardErrors.GrantEnded, execution.Started);
+        var gate = new ExecutionGate(
+            once: kind == "counted",
+            () => execution.TryStart() ? mayStart() : execution.EndedBy ?? ForwardErrors.GrantEnded,
+            execution.Started,
+            isRepeatable: call.Request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE");
         var forwarded = new ForwardedCall
         {
             Api = call.Api,
@@ -57,6 +64,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
         ForwardErrors.TokenEnded => GatewayProblems.Denied("The token ended while the call ran."),
         ForwardErrors.LeaseLost or ForwardErrors.StartedLate => Problems.Unavailable("The call could not start in time; it has not run."),
         ForwardErrors.UpstreamTimeout => GatewayProblems.UpstreamTimeout,
+        ForwardErrors.NoUpstream => GatewayProblems.NoUpstream,
         _ => GatewayProblems.Unreachable,
     };
 }

@@ -20,6 +20,9 @@ internal static class GatewayProblems
 
     public static Problem Unreachable { get; } = new("upstream-unreachable", 502, "The upstream cannot be reached", "The upstream did not answer.");
 
+    public static Problem NoUpstream { get; } =
+        new Problem("upstream-unhealthy", 503, "No upstream is healthy", "The call has not run. Send it again later.").RetryAfter(TimeSpan.FromSeconds(5));
+
     public static Problem UpstreamTimeout { get; } = new("upstream-timeout", 504, "The upstream is too slow", "The upstream did not answer in time.");
 
     /// <summary>The grant's last use is taken: what came of it, so that nobody has to guess whether it ran.</summary>
@@ -38,7 +41,7 @@ internal static class GatewayProblems
     /// <summary>The error of Proxy-Status (RFC 9209) that a problem is for intermediaries.</summary>
     public static string ProxyErrorOf(Problem problem) => problem.Name switch
     {
-        "upstream-unreachable" => "destination_unavailable",
+        "upstream-unreachable" or "upstream-unhealthy" => "destination_unavailable",
         "upstream-timeout" => "connection_read_timeout",
         "unavailable" or "internal" => "proxy_internal_error",
         "bad-request" or "confusable-target" or "unknown-host" => "http_request_error",

@@ -116,6 +116,13 @@ internal sealed class GrantUse(
         // Nothing is used up for a caller that has left.
         if (call.Context.RequestAborted.IsCancellationRequested)
             return true;
+        // Nor for an upstream that gets no calls now.
+        if (!runner.HasUpstream(call))
+        {
+            await Answers.Refuse(call.Context, GatewayProblems.NoUpstream, call.Api);
+            return true;
+        }
+
         using var execution = registry.Register(call.Caller, grant, call.Action.Drain);
         var id = ids.NewExecutionId();
         var taken = await Consume(bound, grant, id, execution.Incarnation);

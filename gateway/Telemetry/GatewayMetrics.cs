@@ -72,5 +72,9 @@ internal sealed class GatewayMetrics : IDisposable
     public void Gauge(string name, string unit, string description, Func<long> read) =>
         meter.CreateObservableGauge(name, read, unit, description);
 
+    /// <summary>The same, for numbers that come with tags.</summary>
+    public void Gauges(string name, string unit, string description, Func<IEnumerable<Measurement<long>>> read) =>
+        meter.CreateObservableGauge(name, read, unit, description);
+
     public void Dispose() => meter.Dispose();
 }

@@ -49,6 +49,24 @@ public sealed record ApiDefinition
     /// <summary>Whether the upstreams are spoken to in HTTP/2 at once (prior knowledge, RFC 9113 section 3.3), never in HTTP/1.1.</summary>
     public bool UpstreamHttp2 { get; init; }
 
+    /// <summary>How long a connection to an upstream may take.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Which of the upstreams a call goes to.</summary>
+    public LoadBalancing LoadBalancing { get; init; }
+
+    /// <summary>How upstreams are asked whether they are healthy, or null where they are not.</summary>
+    public HealthCheckDefinition? HealthCheck { get; init; }
+
+    /// <summary>When an upstream that fails calls gets none for a while, or null for never.</summary>
+    public CircuitBreakerDefinition? CircuitBreaker { get; init; }
+
+    /// <summary>Whether calls go to all upstreams where none is healthy; else they are refused.</summary>
+    public bool TryUnhealthy { get; init; }
+
+    /// <summary>How often a call that failed is sent again, where that is safe; never under a counted grant.</summary>
+    public int Retries { get; init; }
+
     /// <summary>The actions, in file order.</summary>
     public ImmutableArray<ActionDefinition> Actions { get; init; } = [];
 }

@@ -28,6 +28,12 @@ internal static class ApiBinder
             ForwardAuthorization = keys["forward_authorization"]?.Boolean() ?? false,
             UpstreamTimeout = keys["upstream_timeout"]?.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)) ?? TimeSpan.FromSeconds(100),
             UpstreamHttp2 = keys["upstream_http2"]?.Boolean() ?? false,
+            ConnectTimeout = keys["connect_timeout"]?.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5)) ?? TimeSpan.FromSeconds(15),
+            LoadBalancing = keys["load_balancing"] is { } b ? UpstreamBinder.LoadBalancing(b) : LoadBalancing.RoundRobin,
+            HealthCheck = keys["health_check"] is { } hc ? UpstreamBinder.HealthCheck(hc) : null,
+            CircuitBreaker = keys["circuit_breaker"] is { } cb ? UpstreamBinder.CircuitBreaker(cb) : null,
+            TryUnhealthy = keys["when_none_healthy"]?.Word("refuse", "try") == "try",
+            Retries = keys["retries"]?.Integer(0, 3) ?? 0,
             Cors = keys["cors"] is { } c ? Cors(c) : null,
             Actions = [.. actions.Select(x => x.Definition)],
         };

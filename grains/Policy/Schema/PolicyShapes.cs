@@ -54,6 +54,12 @@ internal static class PolicyShapes
         new("forward_authorization", Flag, "Whether the caller's Authorization header goes upstream. Default false."),
         new("upstream_timeout", Duration, "How long the upstream may stay silent. Default 100s."),
         new("upstream_http2", Flag, "Whether the upstreams speak HTTP/2 without negotiating it, as gRPC servers without TLS do. Over https the version is negotiated anyway. Default false."),
+        new("connect_timeout", Duration, "How long a connection to an upstream may take. Default 15s."),
+        new("load_balancing", Word("round_robin", "least_requests", "random", "first"), "Which of several upstreams a call goes to; first: the first in the list that is healthy. Default round_robin."),
+        new("health_check", new ShapeType(UpstreamShapes.HealthCheck), "Asks the upstreams whether they are healthy. Default they are not asked."),
+        new("circuit_breaker", new ShapeType(UpstreamShapes.CircuitBreaker), "Gives an upstream that fails calls none for a while. Default never."),
+        new("when_none_healthy", Word("refuse", "try"), "Whether calls are refused (503) or tried all the same where no upstream is healthy. Default refuse."),
+        new("retries", new IntegerType(0, 3), "How often a call that did not reach an upstream is sent again; never one under a counted grant. Default 0."),
         new("cors", new ShapeType(Cors), "Browsers of other origins that may call. Default none."),
         new("actions", new MapType(new ShapeType(Action), NamePattern), "Actions by name; names are unique over all APIs.", Required: true));
 
@@ -171,4 +177,18 @@ internal static class ConditionShapes
         new("claims", Fields, "Claims of the caller's token by name."),
         new("address", new EitherType(Texts, new ShapeType(Address)), "The caller's address: networks (CIDR)."),
         new("time", new ShapeType(Time), "Weekdays and hours."));
+}
+
+/// <summary>The keys of what is known of upstreams.</summary>
+internal static class UpstreamShapes
+{
+    public static readonly Shape HealthCheck = new("health_check", "How upstreams are asked whether they are healthy.",
+        new("path", Text, "The path that is asked for with GET; any 2xx means healthy.", Required: true),
+        new("interval", Duration, "From one question to the next. Default 15s."),
+        new("timeout", Duration, "How long an answer may take. Default 5s."),
+        new("failures", new IntegerType(1, 100), "After how many failures in a row an upstream gets no more calls. Default 2."));
+
+    public static readonly Shape CircuitBreaker = new("circuit_breaker", "When an upstream that fails calls gets none for a while.",
+        new("failure_percent", new IntegerType(1, 99), "More than this share of the calls of the last 10 s, of at least ten, could not be sent or answered. Default 30."),
+        new("open_for", Duration, "How long it gets none, at least 10s. Default 30s."));
 }
