@@ -9,6 +9,7 @@ using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Limits;
 using JitGrains.Silo.Policies;
 using JitGrains.Silo.Revocation;
 using JitGrains.Silo.Secrets;
@@ -74,6 +75,8 @@ public static class SharedExtensions
             services.AddHostedService(p => p.GetRequiredService<PolicyProvider>());
         }
 
+        services.AddSingleton<LimitMetrics>();
+        services.AddSingleton(p => new Limiting(p.GetRequiredService<IPolicyProvider>(), options, p.GetRequiredService<LimitMetrics>(), p.GetRequiredService<TimeProvider>()));
         services.AddHostedService<TelemetryExport>();
         return services;
     }

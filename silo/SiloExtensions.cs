@@ -12,6 +12,7 @@ using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.DevIssuer;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Limits;
 using JitGrains.Silo.Notifications;
 using JitGrains.Silo.Outbox;
 using JitGrains.Silo.Policies;
@@ -96,7 +97,7 @@ public static class SiloExtensions
         HealthEndpoints.Map(endpoints);
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         if (endpoints.ServiceProvider.GetService<DevelopmentIssuer>() is { } issuer)
-            DevIssuerEndpoints.Map(endpoints, issuer, endpoints.ServiceProvider.GetRequiredService<TimeProvider>(), endpoints.ServiceProvider.GetRequiredService<IIdGenerator>());
+            DevIssuerEndpoints.Map(endpoints, issuer, endpoints.ServiceProvider.GetRequiredService<TimeProvider>(), endpoints.ServiceProvider.GetRequiredService<IIdGenerator>(), endpoints.ServiceProvider.GetRequiredService<Limiting>());
         return endpoints;
     }
 

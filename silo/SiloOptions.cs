@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Notifications;
 using Microsoft.Extensions.Configuration;
@@ -50,8 +51,11 @@ public sealed record SiloOptions
     /// </summary>
     public Uri? OtlpEndpoint { get; init; }
 
+    /// <summary>How many principals or addresses each rate limit tells apart; those beyond share budgets. Default 65,536.</summary>
+    public int LimitCapacity { get; init; } = 65_536;
+
     /// <summary>
-    /// Reads a configuration section (Issuers, Operators, Auditors, PublicUrl, Policy, Webhook, OtlpEndpoint), adding to
+    /// Reads a configuration section (Issuers, Operators, Auditors, PublicUrl, Policy, Webhook, OtlpEndpoint, LimitCapacity), adding to
     /// <paramref name="problems"/> everything that cannot be read.
     /// </summary>
     public static SiloOptions Read(IConfiguration section, ICollection<string> problems) => new()
@@ -64,6 +68,7 @@ public sealed record SiloOptions
         PolicyForce = bool.TryParse(section[nameof(PolicyForce)], out var force) && force,
         Webhook = Bind<WebhookOptions>(section, nameof(Webhook), problems),
         OtlpEndpoint = Address(section, nameof(OtlpEndpoint), problems),
+        LimitCapacity = Count(section, nameof(LimitCapacity), 65_536, problems),
     };
 
     /// <summary>Everything that is wrong with the options, none where they are fine.</summary>
@@ -84,6 +89,8 @@ public sealed record SiloOptions
             problems.Add("PolicyForce is for a silo that has a Policy to put in place of the store's.");
         if (PolicyPoll <= TimeSpan.Zero)
             problems.Add("PolicyPoll is more than zero.");
+        if (LimitCapacity is < 1024 or > 1024 * 1024)
+            problems.Add("LimitCapacity is from 1024 to 1048576.");
         if (Webhook is not null)
             problems.AddRange(Webhook.Problems());
         return problems;
@@ -102,6 +109,16 @@ public sealed record SiloOptions
             problems.Add($"{name}: {(e.InnerException ?? e).Message}");
             return null;
         }
+    }
+
+    private static int Count(IConfiguration section, string name, int otherwise, ICollection<string> problems)
+    {
+        if (string.IsNullOrWhiteSpace(section[name]))
+            return otherwise;
+        if (int.TryParse(section[name], NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+            return count;
+        problems.Add($"{name}: it is not a whole number.");
+        return otherwise;
     }
 
     private static Uri? Address(IConfiguration section, string name, ICollection<string> problems)

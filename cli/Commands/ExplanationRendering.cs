@@ -1,3 +1,4 @@
+using JitGrains.Limits;
 using JitGrains.Policy;
 using JitGrains.Wire;
 
@@ -25,6 +26,12 @@ internal static class ExplanationRendering
             foreach (var condition in rule.Conditions.IsDefault ? [] : rule.Conditions)
                 output.Line($"    {condition.Path}: {condition.Test} is {Phrases.Word(condition.Result)}{(condition.Problem is null ? "" : $" ({condition.Problem})")}");
         }
+
+        var limits = view.Limits.IsDefault ? [] : view.Limits;
+        if (!limits.IsEmpty)
+            output.Line("Limits that count it:");
+        foreach (var limit in limits)
+            output.Line($"  {limit.Limit} ({limit.Place}): {limit.Test}{(limit.Counts == LimitSubject.Asks ? ", of requests raised" : "")}");
     }
 
     private static string Bearing(RuleView rule) => rule switch

@@ -6,8 +6,10 @@ using JitGrains.Gateway.RequestPath;
 using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Limits;
 using JitGrains.Policy;
 using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.Limits;
 using JitGrains.Silo.Network;
 using JitGrains.Silo.Policies;
 
@@ -74,7 +76,9 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
         var found = new ActionMatch.Found(api, action, captures, resource);
         var window = asked.DurationSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : rule.Terms.DefaultWindow;
         var ask = asks.Ahead(caller, found, rule.Terms, text, asked.Uses ?? rule.Terms.DefaultUses, window);
-        var reply = await asking.RaiseOrJoin(ask, join: null);
+        var raised = await asking.RaiseOrJoin(ask, new LimitedCall(ClientAddress.Of(context), caller, api.Name, action), join: null);
+        if (raised.Reply is not { } reply)
+            return raised.Limited!.WithHeader(OwnHeaders.Decision, header);
         if (reply.Value is not { } accepted)
             return Problems.From(reply.Refusal!, time.GetUtcNow()).WithHeader(OwnHeaders.Decision, header);
         var task = requests.TaskOf(accepted.RequestId, ask, await requests.FindRaised(accepted.RequestId));

@@ -3,6 +3,7 @@ using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Leases;
+using JitGrains.Gateway.Limits;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Http;
@@ -11,6 +12,7 @@ using JitGrains.Principals;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Policies;
 using JitGrains.Silo.Revocation;
 using JitGrains.Wire;
 
@@ -32,6 +34,8 @@ internal sealed class CallerEndpoints(
     IGrainFactory grains,
     Readiness readiness,
     IGatewayLease lease,
+    IPolicyProvider policies,
+    CallLimiter limiter,
     GatewayMetrics metrics,
     TimeProvider time)
 {
@@ -62,11 +66,24 @@ internal sealed class CallerEndpoints(
                 return;
         }
 
-        if (await RequestPipeline.Authenticate(context, tokens, metrics, time, api: null) is not { } caller)
+        using var limits = limiter.Begin(context, policies.Current);
+        if (limits?.Admits(api: null) == false)
+        {
+            await limits.Refuse(api: null);
+            return;
+        }
+
+        if (await RequestPipeline.Authenticate(context, tokens, limiter.Limiting, metrics, time, api: null) is not { } caller)
             return;
         if (restrictions.Current.IsBlocked(caller))
         {
             await Answers.Refuse(context, GatewayProblems.Blocked);
+            return;
+        }
+
+        if (limits?.Admits(api: null, caller) == false)
+        {
+            await limits.Refuse(api: null);
             return;
         }
 

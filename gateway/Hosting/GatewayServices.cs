@@ -5,6 +5,7 @@ using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
 using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Leases;
+using JitGrains.Gateway.Limits;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Identity;
@@ -34,6 +35,10 @@ internal static class GatewayServices
         services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<RestrictionsCopy>());
         services.AddSingleton<GatewayJournal>();
         services.AddHostedService(p => p.GetRequiredService<GatewayJournal>());
+        services.AddSingleton<LimitJournal>();
+        services.AddHostedService(p => p.GetRequiredService<LimitJournal>());
+        services.AddSingleton<CallLimiter>();
+        services.AddSingleton<AskLimiter>();
         services.AddLease();
         services.AddSingleton<OutcomeRecorder>();
         services.AddHostedService(p => p.GetRequiredService<OutcomeRecorder>());

@@ -6,6 +6,13 @@ using JitGrains.Principals;
 
 namespace JitGrains.Gateway.Journal;
 
+/// <summary>What an entry says.</summary>
+internal interface IJournalFacts
+{
+    /// <summary>The entry, put into words when its batch is written.</summary>
+    AuditDraft Draft(string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more);
+}
+
 /// <summary>What an entry says of a call. No query, header or body: they may hold secrets. Immutable and thread-safe.</summary>
 /// <param name="Caller">Who calls.</param>
 /// <param name="Policy">The version of the policy that decided.</param>
@@ -17,7 +24,7 @@ namespace JitGrains.Gateway.Journal;
 /// <param name="Request">The approval request of the grant that it runs under.</param>
 /// <param name="Grant">The grant that it runs under.</param>
 internal sealed record CallFacts(
-    Caller Caller, string Policy, string Method, string? Api, string? Action = null, string? Resource = null, string? Rule = null, string? Request = null, string? Grant = null)
+    Caller Caller, string Policy, string Method, string? Api, string? Action = null, string? Resource = null, string? Rule = null, string? Request = null, string? Grant = null) : IJournalFacts
 {
     private const int MostFields = 18;
 

@@ -59,7 +59,7 @@ internal sealed partial class GatewayJournal(
     /// </summary>
     /// <param name="about">What is known of the call, for its entry, whenever that is written.</param>
     /// <param name="callerLeft">Ends the wait.</param>
-    public ValueTask<JournalTicket?> Begin(CallFacts about, CancellationToken callerLeft)
+    public ValueTask<JournalTicket?> Begin(IJournalFacts about, CancellationToken callerLeft)
     {
         var ticket = new JournalTicket(this, time.GetUtcNow(), about);
         return TryAdmit(ticket, out var changed) ? ValueTask.FromResult<JournalTicket?>(ticket) : BeginWithRoom(ticket, changed, callerLeft);

@@ -7,7 +7,7 @@ namespace JitGrains.Gateway.Journal;
 /// One call's place in the journal, from before it is forwarded or refused until it is over. What it says is put into words
 /// only when its batch is written. Dispose it in any case. Thread-safe.
 /// </summary>
-internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset startedAt, CallFacts about) : IDisposable
+internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset startedAt, IJournalFacts about) : IDisposable
 {
     private bool noted;
     private string? type;

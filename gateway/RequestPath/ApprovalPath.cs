@@ -6,9 +6,12 @@ using JitGrains.Gateway.Holds;
 using JitGrains.Gateway.Leases;
 using JitGrains.Grants;
 using JitGrains.Identity;
+using JitGrains.Limits;
 using JitGrains.Policy;
 using JitGrains.Secrets;
 using JitGrains.Silo.ControlPlane;
+using JitGrains.Silo.Limits;
+using JitGrains.Silo.Network;
 using JitGrains.Silo.Secrets;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -97,7 +100,13 @@ internal sealed class ApprovalPath(
             return;
         }
 
-        var reply = await asking.RaiseOrJoin(ask, join);
+        var asked = await asking.RaiseOrJoin(ask, new LimitedCall(ClientAddress.Of(call.Context), call.Caller, call.Api.Name, call.Action), join);
+        if (asked.Reply is not { } reply)
+        {
+            await Refuse(call, rule, asked.Limited!);
+            return;
+        }
+
         switch (reply)
         {
             case { Value: { GrantId: not null } granted }:
@@ -124,6 +133,7 @@ internal sealed class ApprovalPath(
         var wait = AskFactory.WaitOf(call);
         if (rule.Terms.Automatic && wait < AutomaticWait)
             wait = AutomaticWait;
+        call.Limits?.Pause();
         var end = await holds.Wait(requestId, wait, forGrant: true, call.Context.RequestAborted);
         if (end.CallerLeft)
             return;
@@ -156,6 +166,13 @@ internal sealed class ApprovalPath(
         if (decision is not PolicyDecision.Approve approve)
         {
             await Refuse(current, decision, GatewayProblems.Denied("Policy has changed since the call was made; send it again."));
+            return;
+        }
+
+        // Nothing is used up: the call can be sent again, and finds its grant.
+        if (current.Limits?.Resumes(current.Caller, current.Api) == false)
+        {
+            await Refuse(current, decision, current.Limits.Refusal());
             return;
         }
 

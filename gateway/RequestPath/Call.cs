@@ -1,4 +1,5 @@
 using JitGrains.Gateway.Journal;
+using JitGrains.Gateway.Limits;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Policy;
@@ -25,6 +26,9 @@ internal sealed record Call
 
     /// <summary>The body as JSON, where it was read and is some.</summary>
     public JsonBody? Json { get; init; }
+
+    /// <summary>What it has taken from limits; null where there are none.</summary>
+    public CallLimits? Limits { get; init; }
 
     public ApiDefinition Api => Match.Api;
 

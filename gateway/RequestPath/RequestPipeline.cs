@@ -5,18 +5,21 @@ using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Leases;
+using JitGrains.Gateway.Limits;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Policy;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Limits;
 using JitGrains.Silo.Policies;
 
 namespace JitGrains.Gateway.RequestPath;
 
 /// <summary>
-/// What happens to a call, in order: canonical form, own endpoints, API, preflight, caller, body, action, decision. What
+/// What happens to a call, in order: canonical form, own endpoints, API, preflight, limits by
+/// address, caller, limits by caller, body, action, limits by action, decision. What
 /// follows an <c>approve</c> is <see cref="ApprovalPath"/>'s. Thread-safe.
 /// </summary>
 internal sealed class RequestPipeline(
@@ -29,6 +32,7 @@ internal sealed class RequestPipeline(
     ExecutionRegistry registry,
     RestrictionsCopy restrictions,
     IGatewayLease lease,
+    CallLimiter limiter,
     GatewayJournal journal,
     GatewayMetrics metrics,
     TimeProvider time)
@@ -63,22 +67,39 @@ internal sealed class RequestPipeline(
             return;
         }
 
-        if (await Authenticate(context, tokens, metrics, time, outline.Api) is not { } caller)
+        using var limits = limiter.Begin(context, policy);
+        if (limits?.Admits(outline.Api) == false)
+        {
+            await limits.Refuse(outline.Api);
+            return;
+        }
+
+        if (await Authenticate(context, tokens, limiter.Limiting, metrics, time, outline.Api) is not { } caller)
             return;
         if (restrictions.Current.IsBlocked(caller))
             await Block(context, request, caller, policy, outline);
+        else if (limits?.Admits(outline.Api, caller) == false)
+            await limits.Refuse(outline.Api);
         else
-            await Decide(context, request, caller, policy, outline);
+            await Decide(context, request, caller, policy, outline, limits);
     }
 
     /// <summary>Who calls; null where that was answered with a refusal.</summary>
-    internal static async ValueTask<Caller?> Authenticate(HttpContext context, ITokenValidator tokens, GatewayMetrics metrics, TimeProvider time, ApiDefinition? api)
+    internal static async ValueTask<Caller?> Authenticate(HttpContext context, ITokenValidator tokens, Limiting limiting, GatewayMetrics metrics, TimeProvider time, ApiDefinition? api)
     {
+        if (limiting.TooManyFailures(context) is { } tooMany)
+        {
+            metrics.Unauthenticated("limited");
+            await Answers.Refuse(context, tooMany, api);
+            return null;
+        }
+
         switch (await tokens.ValidateAsync(context.Request.Headers.Authorization, time.GetUtcNow(), context.RequestAborted))
         {
             case TokenResult.Valid valid:
                 return valid.Caller;
             case TokenResult.Invalid invalid:
+                limiting.Failed(context);
                 metrics.Unauthenticated(invalid.Code);
                 await Answers.Refuse(context, Problems.Unauthenticated(invalid), api);
                 return null;
@@ -91,7 +112,7 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async Task Decide(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline)
+    private async Task Decide(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, CallLimits? limits)
     {
         BufferedBody? body = null;
         try
@@ -107,8 +128,11 @@ internal sealed class RequestPipeline(
             var json = body is null ? null : JsonBody.TryRead(request.SingleHeader("content-type"), request.SingleHeader("content-encoding"), body.Memory);
             switch (policy.Match(request, json))
             {
+                case ActionMatch.Found found when limits?.Admits(caller, found) == false:
+                    await limits.Refuse(found.Api);
+                    break;
                 case ActionMatch.Found found:
-                    await Decided(new Call { Context = context, Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json });
+                    await Decided(new Call { Context = context, Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json, Limits = limits });
                     break;
                 case ActionMatch.Confusable confusable:
                     await Answers.Refuse(context, ForCanonical(confusable.Refusal, "confusable-target"), confusable.Api);

@@ -60,6 +60,9 @@ public static class AuditTypes
     /// <summary>A chain was opened.</summary>
     public const string ChainOpened = "chain.opened";
 
+    /// <summary>Rate limits refused calls of one caller, or of several: how many.</summary>
+    public const string CallsLimited = "calls.limited";
+
     /// <summary>A policy version came into force.</summary>
     public const string PolicyChanged = "policy.changed";
 

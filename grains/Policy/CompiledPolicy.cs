@@ -18,10 +18,11 @@ public sealed class CompiledPolicy
     private readonly ImmutableDictionary<string, CompiledAction> actions;
     private readonly Matcher matcher;
 
-    internal CompiledPolicy(string version, string? realm, ImmutableArray<CompiledApi> apis, ImmutableArray<CompiledRule> rules)
+    internal CompiledPolicy(string version, string? realm, ImmutableArray<CompiledApi> apis, ImmutableArray<CompiledRule> rules, ImmutableArray<PolicyLimit> limits)
     {
         Version = version;
         Realm = realm;
+        Limits = limits;
         this.apis = apis;
         Apis = [.. apis.Select(a => a.Definition)];
         actions = apis.SelectMany(a => a.Actions).ToImmutableDictionary(a => a.Definition.Name, StringComparer.Ordinal);
@@ -37,6 +38,9 @@ public sealed class CompiledPolicy
 
     /// <summary>The APIs in file order.</summary>
     public ImmutableArray<ApiDefinition> Apis { get; }
+
+    /// <summary>The rate limits in file order.</summary>
+    public ImmutableArray<PolicyLimit> Limits { get; }
 
     internal Evaluator Evaluator { get; }
 

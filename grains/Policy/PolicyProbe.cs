@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using System.Net;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Limits;
 
 namespace JitGrains.Policy;
 
@@ -63,6 +65,9 @@ public sealed record PolicyProbe
 /// <param name="Explanation">The decision; null where there is no action.</param>
 public sealed record PolicyProbeResult(CanonicalRefusal? Refusal, ActionMatch? Match, PolicyExplanation? Explanation)
 {
+    /// <summary>The limits that count the call, and its ask where it needs one, in the order of the files.</summary>
+    public ImmutableArray<PolicyLimit> Limits { get; init; } = [];
+
     /// <summary>The decision; a call without an action is denied by no rule.</summary>
     public PolicyDecision Decision => Explanation?.Decision ?? new PolicyDecision.Deny(null);
 
@@ -93,6 +98,10 @@ public static class PolicyProber
             Address = probe.Address,
             Now = probe.Now,
         });
-        return new PolicyProbeResult(null, match, explanation);
+        return new PolicyProbeResult(null, match, explanation) { Limits = [.. policy.Limits.Where(Counts)] };
+
+        bool Counts(PolicyLimit limit) =>
+            (limit.Definition.Counts == LimitSubject.Calls || (limit.Definition.Counts == LimitSubject.Asks && explanation.Decision is PolicyDecision.Approve))
+            && limit.IsAboutApi(found.Api.Name) && limit.IsAboutAction(found.Action) && limit.IsAbout(probe.Caller);
     }
 }

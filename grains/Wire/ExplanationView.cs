@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using JitGrains.Limits;
 using JitGrains.Policy;
 
 namespace JitGrains.Wire;
@@ -36,6 +37,9 @@ public sealed record ExplanationView
     /// <summary>The rules about this action, in the policy's order.</summary>
     public ImmutableArray<RuleView> Rules { get; init; } = [];
 
+    /// <summary>The rate limits that count the call, in the policy's order.</summary>
+    public ImmutableArray<LimitView> Limits { get; init; } = [];
+
     /// <summary>A probe's result as shown.</summary>
     public static ExplanationView From(string policyVersion, PolicyProbeResult result)
     {
@@ -65,6 +69,7 @@ public sealed record ExplanationView
             Action = found?.Action.Name,
             Resource = found?.Resource,
             Rules = result.Explanation is null ? [] : [.. result.Explanation.Rules.Where(r => r.SelectsAction).Select(RuleView.From)],
+            Limits = [.. result.Limits.Select(LimitView.From)],
         };
     }
 }
@@ -99,3 +104,14 @@ public sealed record RuleView(
 /// <param name="Result">How it came out.</param>
 /// <param name="Problem">Why it could not be evaluated, or null.</param>
 public sealed record ConditionView(string Path, string Test, Truth Result, string? Problem);
+
+/// <summary>A rate limit that counts a call.</summary>
+/// <param name="Limit">Its name.</param>
+/// <param name="Place">File, line and column.</param>
+/// <param name="Counts">What it counts: <c>calls</c>, <c>asks</c>.</param>
+/// <param name="Test">What it admits, in words.</param>
+public sealed record LimitView(string Limit, string Place, LimitSubject Counts, string Test)
+{
+    /// <summary>A limit as shown.</summary>
+    public static LimitView From(PolicyLimit limit) => new(limit.Definition.Name, limit.Place.ToString(), limit.Definition.Counts, limit.Definition.ToString());
+}

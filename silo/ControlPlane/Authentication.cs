@@ -1,17 +1,24 @@
 using JitGrains.Identity;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Limits;
 using JitGrains.Silo.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace JitGrains.Silo.ControlPlane;
 
 /// <summary>Lets nobody in without a good token, and tells the endpoint who it is.</summary>
-internal sealed class Authentication(ITokenValidator tokens, SiloMetrics metrics, TimeProvider time) : IEndpointFilter
+internal sealed class Authentication(ITokenValidator tokens, Limiting limiting, SiloMetrics metrics, TimeProvider time) : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
         http.Response.Headers.CacheControl = "no-store";
+        if (limiting.TooManyFailures(http) is { } tooMany)
+        {
+            metrics.Unauthenticated("limited");
+            return tooMany;
+        }
+
         switch (await tokens.ValidateAsync(http.Request.Headers.Authorization, time.GetUtcNow(), http.RequestAborted))
         {
             case TokenResult.Valid valid:
@@ -21,6 +28,7 @@ internal sealed class Authentication(ITokenValidator tokens, SiloMetrics metrics
                 metrics.Unauthenticated("unavailable");
                 return Problems.Unavailable(unavailable.Detail);
             case TokenResult.Invalid invalid:
+                limiting.Failed(http);
                 metrics.Unauthenticated(invalid.Code);
                 return Problems.Unauthenticated(invalid);
             default:

@@ -1,6 +1,8 @@
 using JitGrains.Approvals;
 using JitGrains.Identity;
+using JitGrains.Limits;
 using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Limits;
 using JitGrains.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -57,8 +59,10 @@ internal static class RequestEndpoints
             [.. executions is PageReply<Grants.ExecutionRecord>.Page page ? page.Items.Select(ExecutionView.Of) : []]));
     }
 
-    private static async Task<IResult> VoteAsync(string id, HttpContext http, Access access, IReadModel readModel, IGrainFactory grains, TimeProvider time)
+    private static async Task<IResult> VoteAsync(string id, HttpContext http, Access access, IReadModel readModel, IGrainFactory grains, Limiting limiting, TimeProvider time)
     {
+        if (limiting.Take(LimitSubject.Votes, http, http.Caller()) is { } limited)
+            return limited;
         var body = await BodyFields.ReadAsync(http);
         var decision = body.Choice<VoteDecision>("decision");
         var comment = body.Sentence("comment");

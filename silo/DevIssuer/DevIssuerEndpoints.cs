@@ -1,5 +1,7 @@
 using System.Buffers.Text;
 using JitGrains.Identity;
+using JitGrains.Limits;
+using JitGrains.Silo.Limits;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -17,7 +19,7 @@ internal static class DevIssuerEndpoints
     private static readonly string[] Algorithms = ["ES256"];
     private static readonly string[] AuthenticationMethods = ["client_secret_post"];
 
-    public static void Map(IEndpointRouteBuilder endpoints, DevelopmentIssuer issuer, TimeProvider time, IIdGenerator ids)
+    public static void Map(IEndpointRouteBuilder endpoints, DevelopmentIssuer issuer, TimeProvider time, IIdGenerator ids, Limiting? limiting = null)
     {
         var group = endpoints.MapGroup(issuer.Path).ExcludeFromDescription();
         group.MapGet("/.well-known/openid-configuration", () => Results.Json(new Dictionary<string, object?>(StringComparer.Ordinal)
@@ -32,7 +34,7 @@ internal static class DevIssuerEndpoints
             ["token_endpoint_auth_methods_supported"] = AuthenticationMethods,
         }));
         group.MapGet("/jwks", () => Results.Json(new { keys = new[] { Jwk(issuer) } }));
-        group.MapPost("/token", async (HttpContext http, CancellationToken cancellation) => await TokenAsync(http, issuer, time, ids, cancellation));
+        group.MapPost("/token", async (HttpContext http, CancellationToken cancellation) => await TokenAsync(http, issuer, limiting, time, ids, cancellation));
     }
 
     private static Dictionary<string, string> Jwk(DevelopmentIssuer issuer)
@@ -50,8 +52,10 @@ internal static class DevIssuerEndpoints
         };
     }
 
-    private static async Task<IResult> TokenAsync(HttpContext http, DevelopmentIssuer issuer, TimeProvider time, IIdGenerator ids, CancellationToken cancellation)
+    private static async Task<IResult> TokenAsync(HttpContext http, DevelopmentIssuer issuer, Limiting? limiting, TimeProvider time, IIdGenerator ids, CancellationToken cancellation)
     {
+        if (limiting?.Take(LimitSubject.TokenCalls, http, null) is { } limited)
+            return limited;
         http.Response.Headers.CacheControl = "no-store";
         if (!http.Request.HasFormContentType || http.Request.ContentType!.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase))
             return Error("invalid_request", "The body is application/x-www-form-urlencoded.");

@@ -38,6 +38,9 @@ public sealed record PolicyCase
 
     /// <summary>The code of the early refusal that must come; null where the case does not say.</summary>
     public string? Refusal { get; init; }
+
+    /// <summary>The limits that must count the call, exactly these in any order; default where the case does not say.</summary>
+    public ImmutableArray<string> Limits { get; init; }
 }
 
 /// <summary>What came of reading a file of cases.</summary>

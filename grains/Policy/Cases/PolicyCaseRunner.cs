@@ -21,7 +21,8 @@ public static class PolicyCaseRunner
         var passed = outcome == one.Expect
             && (one.Rule is null || one.Rule == result.Decision.Rule)
             && (one.Automatic is null || one.Automatic == automatic)
-            && (one.Refusal is null || one.Refusal == result.EarlyRefusal?.Code);
+            && (one.Refusal is null || one.Refusal == result.EarlyRefusal?.Code)
+            && (one.Limits.IsDefault || one.Limits.ToHashSet(StringComparer.Ordinal).SetEquals(result.Limits.Select(x => x.Definition.Name)));
         return new PolicyCaseResult(one, passed, Show(outcome, automatic, result), result);
     }
 
@@ -35,6 +36,8 @@ public static class PolicyCaseRunner
             { Match: ActionMatch.NoApi { UnknownHost: true } } => " (unknown host)",
             _ => " (no action)",
         };
+        if (!result.Limits.IsEmpty)
+            why += $", limited by {string.Join(", ", result.Limits.Select(l => l.Definition.Name))}";
         return $"{(automatic ? "automatic " : "")}{outcome.ToString().ToLowerInvariant()}{why}";
     }
 }

@@ -52,6 +52,7 @@ public static class PolicyCases
         var rule = keys["rule"]?.Text();
         var automatic = keys["automatic"]?.Boolean();
         var refusal = keys["refusal"]?.Text();
+        var limits = keys["limits"] is not { } l ? default : l.Node is YamlList { Items.IsEmpty: true } ? [] : l.List(i => i.Token());
         if (name is null || caller is null || request is null || at is null || expect is null)
             return null;
         return new PolicyCase
@@ -63,6 +64,7 @@ public static class PolicyCases
             Rule = rule,
             Automatic = automatic,
             Refusal = refusal,
+            Limits = limits,
         };
     }
 

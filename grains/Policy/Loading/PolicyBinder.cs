@@ -7,7 +7,7 @@ using JitGrains.Policy.Yaml;
 namespace JitGrains.Policy.Loading;
 
 /// <summary>Everything that the files say, read but not yet checked as a whole.</summary>
-internal sealed record BoundPolicy(Names Names, ImmutableArray<BoundApi> Apis, ImmutableArray<BoundRule> Rules, ProblemSink Problems)
+internal sealed record BoundPolicy(Names Names, ImmutableArray<BoundApi> Apis, ImmutableArray<BoundRule> Rules, ImmutableArray<BoundLimit> Limits, ProblemSink Problems)
 {
     public IEnumerable<BoundAction> Actions => Apis.SelectMany(a => a.Actions);
 }
@@ -28,7 +28,7 @@ internal static class PolicyBinder
         var names = new Names(Realm(roots));
         foreach (var (key, value) in roots.SelectMany(r => r["groups"]?.Entries() ?? []))
             names.Declare(value with { Node = key }, value);
-        var bound = new BoundPolicy(names, Apis(roots), Rules(roots, names, version), problems);
+        var bound = new BoundPolicy(names, Apis(roots), Rules(roots, names, version), LimitBinder.ReadAll(roots, names), problems);
 
         // A part that could not be read is missing below; what is said about the rest would mislead.
         if (roots.Length < files.Length)
@@ -110,7 +110,7 @@ internal static class PolicyBinder
             apis.Add(new CompiledApi(api.Definition with { Actions = [.. actions.Select(a => a.Definition)] }, actions, api.Keys.At.Place));
         }
 
-        return new CompiledPolicy(version, bound.Names.Realm, apis.ToImmutable(), [.. bound.Rules.Select(r => r.Rule)]);
+        return new CompiledPolicy(version, bound.Names.Realm, apis.ToImmutable(), [.. bound.Rules.Select(r => r.Rule)], [.. bound.Limits.Select(l => l.Limit)]);
     }
 
     // An action that competes for the same calls and is told by the body makes this one need it too.

@@ -42,7 +42,7 @@ internal static class RuleBinder
         return new BoundRule(rule, keys);
     }
 
-    private static WhoSelector? Who(Cursor at, Names names)
+    public static WhoSelector? Who(Cursor at, Names names)
     {
         if (at.Shape(PolicyShapes.Who) is not { } keys)
             return null;
@@ -60,7 +60,7 @@ internal static class RuleBinder
         return new WhoSelector(anyone == true || !listed, [.. principals], groups.ToImmutableHashSet(StringComparer.Ordinal), claims);
     }
 
-    private static ActionSelector? Actions(Cursor at)
+    public static ActionSelector? Actions(Cursor at)
     {
         if (at.Shape(PolicyShapes.Actions) is not { } keys)
             return null;

@@ -18,7 +18,8 @@ internal static class CaseShapes
         new("expect", Types.Word("allow", "approve", "deny"), "What must come out. Every refusal is a deny.", Required: true),
         new("rule", Types.Text, "The rule that must decide; of several approve rules, names joined with +."),
         new("automatic", Types.Flag, "Whether policy itself must approve."),
-        new("refusal", Types.Text, "The code of the refusal that must come before any rule: confusable-target, encoded-slash, ambiguous-action..."));
+        new("refusal", Types.Text, "The code of the refusal that must come before any rule: confusable-target, encoded-slash, ambiguous-action..."),
+        new("limits", new ListType(Types.Name), "The limits that must count the call: these and no others."));
 
     public static readonly Shape Root = new("cases", "Cases of a policy.",
         new ShapeKey("cases", new ListType(new ShapeType(Case), NotEmpty: true), "The cases.", Required: true));

@@ -107,7 +107,8 @@ internal static class PolicyShapes
         new("realm", Name, "The realm of principals and groups written without one."),
         new("groups", new MapType(new ShapeType(Group), NamePattern), "Groups that rules may name."),
         new("apis", new MapType(new ShapeType(Api), NamePattern), "Protected upstreams by name."),
-        new("rules", new ListType(new ShapeType(Rule)), "Rules; the order decides only which name a decision bears."));
+        new("rules", new ListType(new ShapeType(Rule)), "Rules; the order decides only which name a decision bears."),
+        new("limits", new MapType(new ShapeType(LimitShapes.Limit), NamePattern), "Rate limits by name. Callers see the names."));
 
     public static Shape Hold => ApproveShapes.Hold;
 

@@ -14,6 +14,7 @@ internal static class PolicyValidator
         RuleValidator.Validate(policy);
         foreach (var rule in policy.Rules)
             QuorumValidator.Validate(policy, rule);
+        LimitValidator.Validate(policy);
 
         // What never decides, or is never about anything, may be so only because of what could not be read.
         if (complete)

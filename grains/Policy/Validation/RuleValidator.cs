@@ -18,7 +18,7 @@ internal static class RuleValidator
         var complete = declared.Length == actions.Length;
         foreach (var rule in policy.Rules)
         {
-            var known = References(rule, declared, actions, complete);
+            var known = References(rule.Keys["actions"], declared, actions, complete);
             var selected = policy.Actions.Where(a => rule.Rule.Actions.Selects(a.Definition)).ToImmutableArray();
             if (known && complete && selected.IsEmpty)
                 rule.Keys.Near("actions").Error("no action has all of this, so the rule can never match");
@@ -28,12 +28,13 @@ internal static class RuleValidator
         }
     }
 
-    private static bool References(BoundRule rule, string[] declared, ActionDefinition[] actions, bool complete)
+    /// <summary>Whether there are actions of all the names and classes that are given.</summary>
+    public static bool References(Cursor? selector, string[] declared, ActionDefinition[] actions, bool complete)
     {
-        if (rule.Keys["actions"]?.Node is not YamlMap)
+        if (selector?.Node is not YamlMap)
             return false;
         var known = true;
-        var keys = rule.Keys["actions"]!.Value.Shape(Schema.PolicyShapes.Actions)!;
+        var keys = selector.Value.Shape(Schema.PolicyShapes.Actions)!;
         foreach (var item in keys["names"]?.Items() ?? [])
         {
             if (item.Node is YamlScalar { Text: var name } && !declared.Any(n => ActionSelector.NameFits(name, n)))

@@ -122,7 +122,13 @@ public class SchemaTests
              }},
             {"name": "again", "who": {"groups": ["all"]}, "actions": {"names": ["a.pay"]}, "effect": "approve",
              "approve": {"stages": [{"groups": ["managers"]}], "uses": "once", "use_within": "1m"}}
-          ]
+          ],
+          "limits": {
+            "one": {"description": "Nobody too often.", "counts": "calls", "per": ["principal"], "who": {"anyone": true}, "actions": {"names": ["a.pay"]}, "apis": ["a"],
+                    "bucket": {"rate": 10, "every": "1m", "burst": 20}, "headers": "always"},
+            "two": {"per": "address", "window": {"most": 10, "within": "1m"}},
+            "three": {"concurrent": 3, "held": true}
+          }
         }
         """)!.AsObject();
 }

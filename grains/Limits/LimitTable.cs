@@ -1,0 +1,149 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+namespace JitGrains.Limits;
+
+/// <summary>A take from a limit's table: what giving it back needs.</summary>
+/// <param name="Key">Whose it is.</param>
+/// <param name="Place">Where it is counted.</param>
+/// <param name="At">When it was taken, in fine ticks.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct Taken(ulong Key, int Place, long At);
+
+/// <summary>The counts of one limit. Thread-safe; allocates nothing after it was made.</summary>
+internal abstract class LimitTable
+{
+    /// <summary>A table for a limit.</summary>
+    /// <param name="terms">The limit's numbers.</param>
+    /// <param name="capacity">How many keys it can tell apart; rounded up to a power of two.</param>
+    public static LimitTable For(LimitTerms terms, int capacity) => terms.Algorithm switch
+    {
+        LimitAlgorithm.Bucket => new LimitTable<BucketMeter>(terms, capacity),
+        LimitAlgorithm.Window => new LimitTable<WindowMeter>(terms, capacity),
+        _ => new LimitTable<ConcurrencyMeter>(terms, capacity),
+    };
+
+    /// <summary>Takes one unit.</summary>
+    /// <param name="key">Whose.</param>
+    /// <param name="now">The time in fine ticks.</param>
+    /// <param name="taken">What was taken.</param>
+    /// <param name="remaining">How many are left.</param>
+    public abstract bool TryTake(ulong key, long now, out Taken taken, out int remaining);
+
+    /// <summary>Takes a take back. At most once for each.</summary>
+    public abstract void GiveBack(in Taken taken);
+
+    /// <summary>How many takes there were, those given back left out.</summary>
+    public abstract long Admitted { get; }
+
+    /// <summary>How many units a key has left, and how long until one can be taken, in fine ticks.</summary>
+    public abstract (int Remaining, long Wait) Look(ulong key, long now);
+}
+
+/// <summary>
+/// Sets of eight places each. A key's count is kept in its set; one that is like new gives its place up, one that is not
+/// never does. A key that finds no place is counted together with all others that find none in its set. So whoever floods
+/// the table with fresh keys gets less for each of them, never more, and nobody's count is reset by it.
+/// </summary>
+internal sealed class LimitTable<TMeter> : LimitTable
+    where TMeter : struct, IMeter<TMeter>
+{
+    private const int Ways = 8;
+    private const int MostShards = 64;
+
+    private readonly MeterTerms terms;
+    private readonly Shard[] shards;
+    private readonly int setsInShard;
+
+    public LimitTable(LimitTerms limit, int capacity)
+    {
+        terms = new MeterTerms(limit);
+        var sets = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, capacity / Ways));
+        shards = new Shard[Math.Min(sets, MostShards)];
+        setsInShard = sets / shards.Length;
+        for (var i = 0; i < shards.Length; i++)
+            shards[i] = new Shard(setsInShard);
+    }
+
+    public override long Admitted => shards.Sum(s => Volatile.Read(ref s.Admitted));
+
+    public override bool TryTake(ulong key, long now, out Taken taken, out int remaining)
+    {
+        key |= 1;
+        var shard = ShardOf(key);
+        lock (shard.Gate)
+        {
+            var place = Place(shard, key, now);
+            ref var meter = ref At(shard, key, place);
+            taken = new Taken(key, place, now);
+            if (TMeter.TryTake(ref meter, terms, now, 1))
+            {
+                shard.Admitted++;
+                remaining = TMeter.Remaining(ref meter, terms, now);
+                return true;
+            }
+
+            remaining = 0;
+            return false;
+        }
+    }
+
+    public override void GiveBack(in Taken taken)
+    {
+        var shard = ShardOf(taken.Key);
+        lock (shard.Gate)
+        {
+            // The place is another's where the take had long ceased to count.
+            if (taken.Place < 0 || shard.Keys[taken.Place] == taken.Key)
+                TMeter.GiveBack(ref At(shard, taken.Key, taken.Place), terms, taken.At, 1);
+        }
+    }
+
+    public override (int Remaining, long Wait) Look(ulong key, long now)
+    {
+        key |= 1;
+        var shard = ShardOf(key);
+        lock (shard.Gate)
+        {
+            ref var meter = ref At(shard, key, Place(shard, key, now));
+            return (TMeter.Remaining(ref meter, terms, now), TMeter.Wait(ref meter, terms, now, 1));
+        }
+    }
+
+    /// <summary>The key's place in the shard, or -1 for the one that all without a place share.</summary>
+    private int Place(Shard shard, ulong key, long now)
+    {
+        var first = SetOf(key) * Ways;
+        var free = -1;
+        for (var place = first; place < first + Ways; place++)
+        {
+            if (shard.Keys[place] == key)
+                return place;
+            if (free < 0 && (shard.Keys[place] == 0 || TMeter.IsFresh(ref shard.Meters[place], terms, now)))
+                free = place;
+        }
+
+        if (free >= 0)
+        {
+            shard.Keys[free] = key;
+            shard.Meters[free] = default;
+        }
+
+        return free;
+    }
+
+    private ref TMeter At(Shard shard, ulong key, int place) => ref place < 0 ? ref shard.Others[SetOf(key)] : ref shard.Meters[place];
+
+    private Shard ShardOf(ulong key) => shards[(int)(key >> 32) & (shards.Length - 1)];
+
+    private int SetOf(ulong key) => (int)(key >> 40) & (setsInShard - 1);
+
+    private sealed class Shard(int sets)
+    {
+        public readonly Lock Gate = new();
+        public readonly ulong[] Keys = new ulong[sets * Ways];
+        public readonly TMeter[] Meters = new TMeter[sets * Ways];
+        public readonly TMeter[] Others = new TMeter[sets];
+        public long Admitted;
+    }
+}
