@@ -49,6 +49,12 @@ public sealed partial class GrainEngineOptions
     /// <summary>Take turns' time from the database's clock, which all processes share. Default true; false is for tests with a clock of their own.</summary>
     public bool UseDatabaseClock { get; set; } = true;
 
+    /// <summary>
+    /// Grains whose documents this process keeps in memory as it wrote them last, so that their next turn here need not read them
+    /// from a shared database; whether they are still what is stored it asks each time. 0 for none. Default 4096.
+    /// </summary>
+    public int KeptDocuments { get; set; } = 4096;
+
     /// <summary>Deliver grains' messages in this process. Where false, other processes that share the database are told of them. Default true.</summary>
     public bool RunsOutbox { get; set; } = true;
 
@@ -61,7 +67,7 @@ public sealed partial class GrainEngineOptions
     /// <summary>How long a process of several may take over a due reminder before another tries. Default 30 s.</summary>
     public TimeSpan ReminderClaim { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Pass arguments and results through the serializer, as between machines, so that aliasing shows. For tests. Default false.</summary>
+    /// <summary>Pass arguments, results and state through the serializer, as between machines, so that aliasing shows. For tests. Default false.</summary>
     public bool RoundTripCalls { get; set; }
 
     /// <summary>Sources whose messages are delivered at the same time. Default 16.</summary>
@@ -121,6 +127,8 @@ public sealed partial class GrainEngineOptions
         AtLeastOne(problems, nameof(WriteQueueCapacity), WriteQueueCapacity);
         AtLeastOne(problems, nameof(MaxWritesPerCommit), MaxWritesPerCommit);
         AtLeastOne(problems, nameof(ReadConnections), ReadConnections);
+        if (KeptDocuments < 0)
+            problems.Add($"{nameof(KeptDocuments)} is {KeptDocuments}; it must be 0 or more");
         Positive(problems, nameof(OutboxRetryMin), OutboxRetryMin);
         Positive(problems, nameof(ReminderPoll), ReminderPoll);
         Positive(problems, nameof(ReminderRetry), ReminderRetry);

@@ -6,7 +6,9 @@ namespace JitGrains.Runtime.Engine;
 /// <summary>What the stores index of an audit entry. The body itself is stored byte for byte.</summary>
 /// <param name="Type">The entry's type.</param>
 /// <param name="At">When it was made.</param>
-/// <param name="Mentions">Request ids and personal digests among the values of its data, each once.</param>
+/// <param name="Mentions">
+/// Request ids and personal digests among the values of its data, each once; not the resource's, by which nobody looks for entries.
+/// </param>
 internal readonly record struct AuditFacts(string Type, DateTimeOffset At, IReadOnlyCollection<string> Mentions)
 {
     /// <summary>Reads a body; one that is no entry is a bug of its maker, and throws.</summary>
@@ -26,7 +28,11 @@ internal readonly record struct AuditFacts(string Type, DateTimeOffset At, IRead
         {
             case JsonValueKind.Object:
                 foreach (var property in element.EnumerateObject())
-                    Collect(property.Value, mentions);
+                {
+                    if (!property.NameEquals("resource"u8))
+                        Collect(property.Value, mentions);
+                }
+
                 break;
             case JsonValueKind.Array:
                 foreach (var item in element.EnumerateArray())

@@ -54,7 +54,7 @@ public sealed record AuditFilter
     /// <summary>With this request's id among the values of its data.</summary>
     public string? RequestId { get; init; }
 
-    /// <summary>With this personal digest among the values of its data.</summary>
+    /// <summary>With this personal digest, of a person, among the values of its data (its <c>resource</c> apart).</summary>
     public string? PersonalDigest { get; init; }
 }
 

@@ -75,8 +75,11 @@ internal sealed class OwnClaim(IReadOnlyList<OutboxRecord> records, Func<long, T
 /// <summary>One turn's hold on its grain. Used by one turn only; not thread-safe.</summary>
 public interface ITurnSession : IAsyncDisposable
 {
-    /// <summary>The stored document, or null where there is none.</summary>
+    /// <summary>The stored document, or null where there is none or <see cref="Document"/> is it.</summary>
     string? State { get; }
+
+    /// <summary>The stored document as this process has it from its last write, or null: then it is to be read from <see cref="State"/>.</summary>
+    object? Document => null;
 
     /// <summary>The stored version, or null where there is none.</summary>
     string? ETag { get; }
@@ -95,6 +98,11 @@ public interface ITurnSession : IAsyncDisposable
     /// ones. Throws <see cref="InconsistentStateException"/> where the store holds another version than <see cref="ETag"/>.
     /// </summary>
     Task CommitAsync(GrainWrite write);
+
+    /// <summary>The turn ends well, and this is the document that it wrote last, unchanged since: the grain's next turn may have it.</summary>
+    void Keep(object document)
+    {
+    }
 }
 
 /// <summary>What a turn writes in one transaction.</summary>

@@ -8,7 +8,7 @@ namespace JitGrains.Runtime.Engine;
 /// <summary>A grain's state within one turn: JSON text in the store, an object of its own here.</summary>
 internal sealed class PersistentState<TState>(Turn turn) : IPersistentState<TState>
 {
-    public TState State { get; set; } = Read(turn.Session.State);
+    public TState State { get; set; } = turn.Session.Document is TState kept ? kept : Read(turn.Session.State);
 
     public bool RecordExists => turn.Session.ETag is not null;
 
@@ -28,9 +28,11 @@ internal sealed class PersistentState<TState>(Turn turn) : IPersistentState<TSta
         document.Outbox.Clear();
         var mayBeLost = document.MayBeLost;
         document.MayBeLost = false;
+        turn.Written = null;
         try
         {
             await turn.WriteAsync(JsonSerializer.Serialize(State, JitJson.Options), outbox, mayBeLost);
+            turn.Written = document;
         }
         catch
         {
@@ -43,6 +45,7 @@ internal sealed class PersistentState<TState>(Turn turn) : IPersistentState<TSta
     public async Task ReadStateAsync()
     {
         turn.ThrowIfEnded();
+        turn.Written = null;
         await turn.Session.ReloadAsync();
         State = Read(turn.Session.State);
     }

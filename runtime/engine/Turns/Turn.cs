@@ -15,11 +15,20 @@ internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commit
 
     public ITurnSession Session => session;
 
+    /// <summary>The document that was written last, or null where there is none or it may have changed since.</summary>
+    public object? Written { get; set; }
+
     /// <summary>Writes the state, its messages and the reminders changed so far, in one transaction.</summary>
     public Task WriteAsync(string state, IReadOnlyList<OutboxRecord> outbox, bool mayBeLost = false) => CommitAsync(state, outbox, mayBeLost);
 
-    /// <summary>Writes reminders that changed after the last write, or without one.</summary>
-    public Task CompleteAsync() => reminders.Count == 0 ? Task.CompletedTask : CommitAsync(null, [], mayBeLost: false);
+    /// <summary>The method has returned: writes reminders that changed after the last write, or without one.</summary>
+    public async Task CompleteAsync()
+    {
+        if (reminders.Count > 0)
+            await CommitAsync(null, [], mayBeLost: false);
+        if (Written is { } document)
+            session.Keep(document);
+    }
 
     /// <summary>From here on the grain's references to its state and reminders are of no use.</summary>
     public void End() => ended = true;

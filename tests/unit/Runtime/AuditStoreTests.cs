@@ -72,6 +72,17 @@ public class AuditStoreTests
         Assert.Equal(KeyValuePair.Create("pd_alice", "value of pd_alice"), Assert.Single(values));
     }
 
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task Entries_are_found_by_request_and_person_and_not_by_resource(string store)
+    {
+        await using var engine = EngineHarness.Create(store);
+        await engine.Audit.AppendAsync([Samples.Entry("journal", 1, data: [("request", "rq_1"), ("principal", "pd_alice"), ("resource", "pd_order")])]);
+        foreach (var (filter, found) in ((AuditFilter, int)[])[(new() { RequestId = "rq_1" }, 1), (new() { PersonalDigest = "pd_alice" }, 1), (new() { PersonalDigest = "pd_order" }, 0)])
+            Assert.Equal(found, (await Samples.AllPagesAsync(c => engine.Audit.QueryAsync(filter, c))).Count);
+        Assert.Equal("value of pd_order", (await engine.Audit.ResolveAsync(["pd_order"]))["pd_order"]);
+    }
+
     [Fact]
     public async Task Both_stores_give_the_same_pages_for_every_filter()
     {

@@ -100,6 +100,7 @@ public class StateTests
         Assert.Equal(42, await engine.Tally("one").Add(2));
 
         await using var after = await engine.Store.BeginTurnAsync(One, readOnly: false, CancellationToken.None);
+        await after.ReloadAsync();
         using var document = JsonDocument.Parse(after.State!);
         Assert.Equal("[1,2]", document.RootElement.GetProperty("from_the_future").GetProperty("a").GetRawText());
         Assert.Equal(7, document.RootElement.GetProperty("v").GetInt32());

@@ -24,6 +24,9 @@ internal sealed class PostgresEpoch : IStoreEpoch, IDisposable
     public bool IsCurrent(PostgresMoment moment) =>
         Volatile.Read(ref known) is { } last && last.Epoch == moment.Epoch && last.ServerStarted == moment.ServerStarted;
 
+    /// <summary>An epoch as <see cref="Current"/> has it.</summary>
+    public static string Name(Guid epoch) => epoch.ToString("N");
+
     /// <summary>The server's log is on its disk up to here.</summary>
     public void Saw(NpgsqlLogSequenceNumber position)
     {
@@ -79,7 +82,7 @@ internal sealed class PostgresEpoch : IStoreEpoch, IDisposable
     {
         var isAnother = known is { } last && last.Epoch != found.Epoch;
         Interlocked.Exchange(ref furthest, isAnother ? found.Position : Math.Max(found.Position, Interlocked.Read(ref furthest)));
-        Current = found.Epoch.ToString("N");
+        Current = Name(found.Epoch);
         // Before any turn gets past IsCurrent.
         if (isAnother)
             Changed?.Invoke(this, EventArgs.Empty);

@@ -6,7 +6,7 @@ namespace JitGrains.Runtime.Engine;
 /// <summary>What the database's failures mean to the engine.</summary>
 internal static class PostgresErrors
 {
-    /// <summary>Raised by <c>write_grain</c> where the stored version is another.</summary>
+    /// <summary>Raised by <c>all_written</c> where the stored version is another.</summary>
     public const string OtherVersion = "JG409";
 
     private const string IdleInTransaction = "25P03";

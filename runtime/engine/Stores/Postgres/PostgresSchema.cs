@@ -126,5 +126,14 @@ internal static class PostgresSchema
         ALTER TABLE executions SET (fillfactor = 70);
         ALTER TABLE grants SET (fillfactor = 70);
         """,
+        """
+        -- Fails the transaction where a grain was found with another version than the one that its turn read.
+        CREATE FUNCTION all_written(written bigint, wanted bigint) RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN
+            IF written <> wanted THEN
+                RAISE EXCEPTION 'the grain has another version' USING ERRCODE = 'JG409';
+            END IF;
+        END $$;
+        """,
     ];
 }

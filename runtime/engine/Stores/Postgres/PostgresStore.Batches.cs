@@ -5,59 +5,67 @@ namespace JitGrains.Runtime.Engine;
 /// <summary>
 /// Turns of different grains that wait at the same time share a transaction: their rows are locked by one statement, each
 /// decides by itself, and one statement and one commit write what all of them decided. A turn that finds nobody else goes at
-/// once. So the dearer a transaction is just then, the more of them share one.
+/// once. So the dearer a transaction is just then, the more of them share one. A batch begins when
+/// the turns of the one before it have decided, and not earlier: two that gather turns at the same time would each be half as large.
 /// </summary>
 internal sealed partial class PostgresStore
 {
-    /// <summary>While one of them waits for the disk another decides; more would only make each smaller.</summary>
-    private const int BatchesAtOnce = 2;
+    /// <summary>One locks its rows and decides, one is written, one waits for the disk; more would only make each smaller.</summary>
+    internal const int BatchesAtOnce = 3;
 
     private const int MostInBatch = 64;
 
     // Nobody is waited for here: a row that someone else has locked, or that is not there yet, is its own turn's affair, and the
-    // others are not held up by it. In a subquery, so that each row is found by the index, whatever the planner takes the number of keys for.
+    // others are not held up by it. In a subquery, so that each row is found by the index, whatever the planner takes the number
+    // of keys for; and that number it is not to know (OFFSET 0), or it would plan anew each time. A document that this process has
+    // already is not sent.
     private const string LockRows =
         """
-        SELECT w.place, g.version, g.state
-        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(type, key, place)
+        SELECT w.place, g.version, CASE WHEN g.version = w.known THEN NULL ELSE g.state END
+        FROM (SELECT $1::text[] AS types, $2::text[] AS keys, $3::bigint[] AS known OFFSET 0) a
+        CROSS JOIN LATERAL unnest(a.types, a.keys, a.known) WITH ORDINALITY AS w(type, key, known, place)
         CROSS JOIN LATERAL (SELECT version, state FROM grains WHERE type = w.type COLLATE "C" AND key = w.key COLLATE "C" FOR UPDATE SKIP LOCKED) g
         """;
 
     private readonly Lock batchGate = new();
     private readonly Queue<WaitingTurn> waitingTurns = [];
     private int batchesRunning;
+    private bool isBeginning;
 
     /// <summary>Joins the next batch; null where the turn has to lock its row by itself.</summary>
     private Task<ITurnSession?> JoinBatchAsync(GrainId grain)
     {
         var turn = new WaitingTurn(grain);
         lock (batchGate)
-        {
             waitingTurns.Enqueue(turn);
-            if (batchesRunning == BatchesAtOnce)
-                return turn.Task;
-            batchesRunning++;
-        }
-
-        _ = RunBatchesAsync();
+        BeginNextBatch();
         return turn.Task;
     }
 
-    private async Task RunBatchesAsync()
+    private void BeginNextBatch()
     {
-        while (NextTurns() is { } turns)
+        if (NextTurns() is { } turns)
+            _ = RunBatchAsync(turns);
+    }
+
+    private async Task RunBatchAsync(List<WaitingTurn> turns)
+    {
+        try
         {
-            try
-            {
-                if (await BeginBatchAsync(turns) is { } batch)
-                    await batch.CompleteAsync();
-            }
-            catch (Exception e)
-            {
-                // Who has begun already has been told by its batch.
-                foreach (var turn in turns)
-                    turn.TrySetException(e);
-            }
+            if (await BeginBatchAsync(turns) is { } batch)
+                await batch.CompleteAsync();
+        }
+        catch (Exception e)
+        {
+            // Who has begun already has been told by its batch.
+            foreach (var turn in turns)
+                turn.TrySetException(e);
+        }
+        finally
+        {
+            lock (batchGate)
+                batchesRunning--;
+            BeginNextBatch();
         }
     }
 
@@ -65,12 +73,10 @@ internal sealed partial class PostgresStore
     {
         lock (batchGate)
         {
-            if (waitingTurns.Count == 0)
-            {
-                batchesRunning--;
+            if (waitingTurns.Count == 0 || isBeginning || batchesRunning == BatchesAtOnce)
                 return null;
-            }
-
+            isBeginning = true;
+            batchesRunning++;
             var turns = new List<WaitingTurn>();
             while (turns.Count < MostInBatch && waitingTurns.TryDequeue(out var turn))
                 turns.Add(turn);
@@ -80,32 +86,44 @@ internal sealed partial class PostgresStore
 
     private async Task<TurnBatch?> BeginBatchAsync(List<WaitingTurn> turns)
     {
-        while (true)
+        try
         {
-            var connection = await connections.OpenAsync(CancellationToken.None);
-            try
+            while (true)
             {
-                var (rows, moment) = await LockAsync(connection, turns);
-                if (!epoch.IsCurrent(moment))
+                var connection = await connections.OpenAsync(CancellationToken.None);
+                try
                 {
-                    await RollBackAsync(connection);
-                    await epoch.CatchUpAsync(connection, CancellationToken.None);
-                    await connection.DisposeAsync();
-                    continue;
-                }
+                    foreach (var turn in turns)
+                        turn.Known = documents.Take(turn.Grain, epoch.Current);
+                    var (rows, moment) = await LockAsync(connection, turns);
+                    if (!epoch.IsCurrent(moment) || turns.Exists(t => t.Known is { } known && known.Epoch != PostgresEpoch.Name(moment.Epoch)))
+                    {
+                        await RollBackAsync(connection);
+                        await epoch.CatchUpAsync(connection, CancellationToken.None);
+                        await connection.DisposeAsync();
+                        continue;
+                    }
 
-                connections.Succeeded();
-                return await BeginAsync(connection, turns, rows, Now(moment));
+                    connections.Succeeded();
+                    return await BeginAsync(connection, turns, rows, moment);
+                }
+                catch
+                {
+                    await connection.DisposeAsync();
+                    throw;
+                }
             }
-            catch
-            {
-                await connection.DisposeAsync();
-                throw;
-            }
+        }
+        finally
+        {
+            // Turns decide as they begin, and whatever does not is not waited for.
+            lock (batchGate)
+                isBeginning = false;
+            BeginNextBatch();
         }
     }
 
-    private async Task<TurnBatch?> BeginAsync(NpgsqlConnection connection, List<WaitingTurn> turns, List<LockedRow> rows, DateTimeOffset now)
+    private async Task<TurnBatch?> BeginAsync(NpgsqlConnection connection, List<WaitingTurn> turns, List<LockedRow> rows, PostgresMoment moment)
     {
         if (rows.Count == 0 && turns is [var single])
         {
@@ -120,7 +138,8 @@ internal sealed partial class PostgresStore
         foreach (var row in rows)
         {
             var turn = turns[row.Place];
-            turn.TrySetResult(new BatchedSession(this, batch!, turn.Grain, row.State, row.Version, now));
+            var document = turn.Known?.Version == row.Version ? turn.Known.Document : null;
+            turn.TrySetResult(new BatchedSession(this, batch!, turn.Grain, row, document, moment));
         }
 
         foreach (var turn in turns)
@@ -133,7 +152,7 @@ internal sealed partial class PostgresStore
         try
         {
             var (row, moment) = await MakeRowAsync(connection, grain, CancellationToken.None);
-            return new Session(this, connection, grain, row!.Value.State, row.Value.Version, Now(moment));
+            return new Session(this, connection, grain, new(0, row!.Value.Version, row.Value.State), moment);
         }
         catch
         {
@@ -146,7 +165,11 @@ internal sealed partial class PostgresStore
     {
         await using var batch = new NpgsqlBatch(connection);
         AddBegin(batch);
-        batch.BatchCommands.Add(PostgresConnections.Statement(LockRows, turns.Select(t => t.Grain.Type).ToArray(), turns.Select(t => t.Grain.Key).ToArray()));
+        batch.BatchCommands.Add(PostgresConnections.Statement(
+            LockRows,
+            turns.Select(t => t.Grain.Type).ToArray(),
+            turns.Select(t => t.Grain.Key).ToArray(),
+            turns.Select(t => t.Known?.Version ?? 0).ToArray()));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Moment));
         await using var reader = await batch.ExecuteReaderAsync(CancellationToken.None);
         if (connections.Settings is not null)
@@ -164,10 +187,14 @@ internal sealed partial class PostgresStore
     /// <summary>A turn that waits for a batch to take it.</summary>
     private sealed class WaitingTurn(GrainId grain)
     {
-        // The turn goes on elsewhere: the batch has others to begin.
-        private readonly TaskCompletionSource<ITurnSession?> began = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        // The turn decides here and now: that is short, and waking another thread for it is dearer. What comes after the turn goes
+        // on elsewhere (see BatchedSession).
+        private readonly TaskCompletionSource<ITurnSession?> began = new();
 
         public GrainId Grain => grain;
+
+        /// <summary>The grain's document as this process wrote it last, if it has it.</summary>
+        public WrittenDocument? Known { get; set; }
 
         public Task<ITurnSession?> Task => began.Task;
 

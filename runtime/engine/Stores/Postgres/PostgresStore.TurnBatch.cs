@@ -75,16 +75,20 @@ internal sealed partial class PostgresStore
     }
 
     /// <summary>A turn whose row is held by its batch until the first write, which is the batch's.</summary>
-    private sealed class BatchedSession(PostgresStore store, TurnBatch joined, GrainId grain, string? stored, long storedVersion, DateTimeOffset now) : ITurnSession
+    private sealed class BatchedSession(
+        PostgresStore store, TurnBatch joined, GrainId grain, LockedRow stored, object? document, PostgresMoment moment) : ITurnSession
     {
         private TurnBatch? batch = joined;
-        private long version = storedVersion;
+        private long version = stored.Version;
+        private bool mayBeLost;
 
-        public string? State { get; private set; } = stored;
+        public string? State { get; private set; } = stored.State;
+
+        public object? Document { get; private set; } = document;
 
         public string? ETag => version == 0 ? null : version.ToString(CultureInfo.InvariantCulture);
 
-        public DateTimeOffset Now => now;
+        public DateTimeOffset Now { get; } = store.Now(moment);
 
         // The batch's connection serves all its turns, one of which may be writing; a grain's reminders change in its turns only.
         public Task<StoredReminder?> FindReminderAsync(string name) => store.FindReminderAsync(null, grain, name);
@@ -92,8 +96,9 @@ internal sealed partial class PostgresStore
         public async Task ReloadAsync()
         {
             // Within the transaction the locked row cannot have changed.
-            if (batch is null)
+            if (batch is null || Document is not null)
                 (State, version) = await store.LoadAsync(grain);
+            Document = null;
         }
 
         public async Task CommitAsync(GrainWrite write)
@@ -110,14 +115,19 @@ internal sealed partial class PostgresStore
             }
 
             if (write.State is not null)
-                (State, version) = (write.State, version + 1);
+                (State, Document, version, mayBeLost) = (write.State, null, version + 1, write.MayBeLost);
         }
 
-        public ValueTask DisposeAsync()
+        public void Keep(object document) => store.Keep(grain, version, moment, document, mayBeLost);
+
+        public async ValueTask DisposeAsync()
         {
-            batch?.Decided();
+            if (batch is not { } undecided)
+                return;
             batch = null;
-            return ValueTask.CompletedTask;
+            undecided.Decided();
+            // Whoever called the turn goes on on a thread of its own: this one has the batch's other turns to begin.
+            await Task.Yield();
         }
     }
 

@@ -32,7 +32,7 @@ internal sealed partial class PostgresStore
                 {
                     var (state, version) = reader.IsDBNull(3) || reader.IsDBNull(4) ? (null, 0) : (reader.GetString(4), reader.GetInt64(3));
                     connections.Succeeded();
-                    return new Session(this, null, grain, state, version, Now(moment));
+                    return new Session(this, null, grain, new(0, version, state), moment);
                 }
             }
 
@@ -59,7 +59,7 @@ internal sealed partial class PostgresStore
                 if (row is null)
                     (row, moment) = await MakeRowAsync(connection, grain, cancellationToken);
                 connections.Succeeded();
-                return new Session(this, connection, grain, row!.Value.State, row.Value.Version, Now(moment));
+                return new Session(this, connection, grain, new(0, row!.Value.Version, row.Value.State), moment);
             }
             catch
             {
@@ -112,6 +112,13 @@ internal sealed partial class PostgresStore
 
     private DateTimeOffset Now(PostgresMoment moment) => options.UseDatabaseClock ? moment.Now : time.GetUtcNow();
 
+    // A version that a crash may take back could be another's after it.
+    private void Keep(GrainId grain, long version, PostgresMoment moment, object document, bool mayBeLost)
+    {
+        if (!mayBeLost)
+            documents.Put(grain, new WrittenDocument(version, PostgresEpoch.Name(moment.Epoch), document));
+    }
+
     private static PostgresMoment ReadMoment(NpgsqlDataReader r) =>
         new(r.GetFieldValue<DateTimeOffset>(0), r.GetFieldValue<DateTimeOffset>(1), r.GetGuid(2));
 
@@ -125,17 +132,18 @@ internal sealed partial class PostgresStore
     /// A turn. Until its first write it holds the grain's row locked in a transaction; that write commits it. What lost its
     /// connection lost its transaction, and what writes again does so by version.
     /// </summary>
-    private sealed class Session(PostgresStore store, NpgsqlConnection? locked, GrainId grain, string? stored, long storedVersion, DateTimeOffset now) : ITurnSession
+    private sealed class Session(PostgresStore store, NpgsqlConnection? locked, GrainId grain, LockedRow stored, PostgresMoment moment) : ITurnSession
     {
         private readonly bool readOnly = locked is null;
         private NpgsqlConnection? connection = locked;
-        private long version = storedVersion;
+        private long version = stored.Version;
+        private bool mayBeLost;
 
-        public string? State { get; private set; } = stored;
+        public string? State { get; private set; } = stored.State;
 
         public string? ETag => version == 0 ? null : version.ToString(CultureInfo.InvariantCulture);
 
-        public DateTimeOffset Now => now;
+        public DateTimeOffset Now { get; } = store.Now(moment);
 
         public Task<StoredReminder?> FindReminderAsync(string name) => store.FindReminderAsync(connection, grain, name);
 
@@ -163,8 +171,10 @@ internal sealed partial class PostgresStore
             }
 
             if (write.State is not null)
-                (State, version) = (write.State, version + 1);
+                (State, version, mayBeLost) = (write.State, version + 1, write.MayBeLost);
         }
+
+        public void Keep(object document) => store.Keep(grain, version, moment, document, mayBeLost);
 
         public async ValueTask DisposeAsync()
         {

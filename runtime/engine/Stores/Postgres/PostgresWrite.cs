@@ -112,7 +112,7 @@ internal sealed class PostgresWrite(KnownKeys known)
         if (removed.Count > 0)
             others.Add(Removed());
         if (ended.Count > 0)
-            others.Add(("DELETE FROM open_executions WHERE id = ANY({0})", [ended.ToArray()]));
+            others.Add(("DELETE FROM open_executions WHERE id = ANY((SELECT {0}::text[])::text[])", [ended.ToArray()]));
         foreach (var other in others)
         {
             sql.Append(CultureInfo.InvariantCulture, $"{separator}p{part++} AS (");
@@ -121,8 +121,18 @@ internal sealed class PostgresWrite(KnownKeys known)
             separator = ", ";
         }
 
-        sql.Append(' ');
-        Print(States(), sql, values);
+        if (states.Count > 0)
+        {
+            sql.Append(CultureInfo.InvariantCulture, $"{separator}p{part} AS (");
+            Print(States(), sql, values);
+            values.Add((long)states.Count);
+            sql.Append(CultureInfo.InvariantCulture, $") SELECT all_written((SELECT count(*) FROM p{part}), ${values.Count})");
+        }
+        else
+        {
+            sql.Append(" SELECT 1");
+        }
+
         return PostgresConnections.Statement(sql.ToString(), [.. values]);
     }
 
@@ -136,10 +146,16 @@ internal sealed class PostgresWrite(KnownKeys known)
 
     private (string Sql, object[] Values) States() => states switch
     {
-        [] => ("SELECT 1", []),
-        [var (grain, version, state)] => ("SELECT write_grain({0}, {1}, {2}, {3})", [grain.Type, grain.Key, version, state]),
+        [var (grain, version, state)] => (
+            "UPDATE grains SET version = version + 1, state = {3} WHERE type = {0} AND key = {1} AND version = {2} RETURNING 1",
+            [grain.Type, grain.Key, version, state]),
         _ => (
-            "SELECT write_grain(w.type, w.key, w.version, w.state) FROM unnest({0}::text[], {1}::text[], {2}::bigint[], {3}::text[]) AS w(type, key, version, state)",
+            """
+            UPDATE grains g SET version = g.version + 1, state = w.state
+            FROM (SELECT {0}::text[] AS types, {1}::text[] AS keys, {2}::bigint[] AS versions, {3}::text[] AS states OFFSET 0) a
+            CROSS JOIN LATERAL unnest(a.types, a.keys, a.versions, a.states) AS w(type, key, version, state)
+            WHERE g.type = w.type COLLATE "C" AND g.key = w.key COLLATE "C" AND g.version = w.version RETURNING 1
+            """,
             [
                 states.Select(s => s.Grain.Type).ToArray(), states.Select(s => s.Grain.Key).ToArray(),
                 states.Select(s => s.Version).ToArray(), states.Select(s => s.State).ToArray(),

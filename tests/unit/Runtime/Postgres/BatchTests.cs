@@ -53,10 +53,10 @@ public sealed class BatchTests
         await using var transaction = await holder.BeginTransactionAsync();
         await Database.RunAsync(holder, "SELECT * FROM grains WHERE key = 'a' FOR UPDATE");
 
-        var (blockedFirst, blockedSecond) = (await BeginAsync(engine, "x"), await BeginAsync(engine, "y"));
+        var busy = await KeepBusyAsync(engine);
         Task<int>[] waiting = [engine.Tally("a").Add(10), engine.Tally("b").Add(10), engine.Tally("c").Add(10), engine.Tally("new").Add(10)];
-        await blockedFirst.DisposeAsync();
-        await blockedSecond.DisposeAsync();
+        foreach (var other in busy)
+            await other.DisposeAsync();
         var others = await Task.WhenAll(waiting[1..]);
         Assert.Equal([11, 11, 10], others);
         Assert.False(waiting[0].IsCompleted);
@@ -77,18 +77,31 @@ public sealed class BatchTests
         Assert.Empty(await engine.Store.ListOutboxSourcesAsync(default));
     }
 
-    // Turns of a, b and c in one transaction: while two other turns keep both batches busy, they have to wait.
+    // Turns of a, b and c in one transaction: while other turns keep all batches busy, they have to wait.
     private static async Task<(ITurnSession A, ITurnSession B, ITurnSession C)> TogetherAsync(EngineHarness engine)
     {
-        foreach (var key in (string[])["a", "b", "c", "x", "y"])
+        foreach (var key in (string[])["a", "b", "c"])
             await engine.Tally(key).Add(1);
-        var (first, second) = (await BeginAsync(engine, "x"), await BeginAsync(engine, "y"));
+        var busy = await KeepBusyAsync(engine);
         Task<ITurnSession>[] waiting = [BeginAsync(engine, "a"), BeginAsync(engine, "b"), BeginAsync(engine, "c")];
         Assert.DoesNotContain(waiting, t => t.IsCompleted);
-        await first.DisposeAsync();
+        await busy[0].DisposeAsync();
         var sessions = await Task.WhenAll(waiting);
-        await second.DisposeAsync();
+        foreach (var other in busy)
+            await other.DisposeAsync();
         return (sessions[0], sessions[1], sessions[2]);
+    }
+
+    private static async Task<List<ITurnSession>> KeepBusyAsync(EngineHarness engine)
+    {
+        var busy = new List<ITurnSession>();
+        for (var i = 0; i < PostgresStore.BatchesAtOnce; i++)
+        {
+            await engine.Tally($"busy {i}").Add(1);
+            busy.Add(await BeginAsync(engine, $"busy {i}"));
+        }
+
+        return busy;
     }
 
     private static Task<ITurnSession> BeginAsync(EngineHarness engine, string key) =>
