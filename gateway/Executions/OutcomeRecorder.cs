@@ -10,9 +10,11 @@ namespace JitGrains.Gateway.Executions;
 internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider time, ILogger<OutcomeRecorder> logger) : IHostedService, IDisposable
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(200);
+    private const int RetriesAtOnce = 16;
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource stop = new();
+    private readonly SemaphoreSlim turns = new(RetriesAtOnce);
     private readonly ConcurrentDictionary<string, Task> retrying = new(StringComparer.Ordinal);
 
     /// <summary>Outcomes that are not stored yet.</summary>
@@ -37,7 +39,11 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
         await Task.WhenAll(retrying.Values);
     }
 
-    public void Dispose() => stop.Dispose();
+    public void Dispose()
+    {
+        stop.Dispose();
+        turns.Dispose();
+    }
 
     private async Task Retry(string callerKey, OutcomeCommand command)
     {
@@ -46,10 +52,11 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
         {
             do
             {
-                await Task.Delay(wait, time, stop.Token);
+                // Not all in the same moment, and a few at a time: a store that comes back is not met by everything that it missed.
+                await Task.Delay(wait * Spread(command.ExecutionId), time, stop.Token);
                 wait = wait < LongestRetry ? wait * 2 : LongestRetry;
             }
-            while (!await TryRecord(callerKey, command));
+            while (!await TryRecordInTurn(callerKey, command));
         }
         catch (OperationCanceledException)
         {
@@ -57,6 +64,22 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
         }
 
         retrying.TryRemove(command.ExecutionId, out _);
+    }
+
+    /// <summary>From 0.5 to 1.5, the same for the same id.</summary>
+    private static double Spread(string id) => 0.5 + ((uint)id.GetHashCode(StringComparison.Ordinal) / (double)uint.MaxValue);
+
+    private async Task<bool> TryRecordInTurn(string callerKey, OutcomeCommand command)
+    {
+        await turns.WaitAsync(stop.Token);
+        try
+        {
+            return await TryRecord(callerKey, command);
+        }
+        finally
+        {
+            turns.Release();
+        }
     }
 
     private async Task<bool> TryRecord(string callerKey, OutcomeCommand command)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Grants;
 using JitGrains.Principals;
@@ -24,7 +25,7 @@ internal sealed class GrantsSnapshot(PrincipalView view)
 /// entry: so a load that began before a change can neither stay in memory nor be used after it, whenever it comes back.
 /// Thread-safe.
 /// </summary>
-internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier verifier, GatewayOptions options, GatewayMetrics metrics, ILogger<GrantViews> logger)
+internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier verifier, StoreGuard store, GatewayOptions options, GatewayMetrics metrics, ILogger<GrantViews> logger)
 {
     /// <summary>A load is given up after this time, and the call refused.</summary>
     private static readonly TimeSpan LoadTimeout = TimeSpan.FromSeconds(2);
@@ -90,7 +91,7 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
 
     private async Task<PrincipalView> Load(string callerKey)
     {
-        var view = await grains.GetGrain<IPrincipalGrain>(callerKey).GetView().WaitAsync(LoadTimeout);
+        var view = await store.Ask(callerKey, () => grains.GetGrain<IPrincipalGrain>(callerKey).GetView().WaitAsync(LoadTimeout));
         var genuine = view.Grants.Where(g => g.Grant.CallerKey == callerKey && verifier.Verify(g.Grant)).ToArray();
         if (genuine.Length == view.Grants.Length)
             return view;

@@ -1,5 +1,6 @@
 using JitGrains.Approvals;
 using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Silo.Holds;
@@ -17,7 +18,7 @@ internal readonly record struct HoldEnd(ApprovalRequestView? Request, bool Calle
 /// Where callers wait for decisions. A caller that hangs up leaves its request open; at a stop everybody is answered at
 /// once, with the way to re-join. Thread-safe.
 /// </summary>
-internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApplicationLifetime lifetime, GatewayOptions options, GatewayMetrics metrics, TimeProvider time)
+internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApplicationLifetime lifetime, LoadShedder calls, GatewayOptions options, GatewayMetrics metrics, TimeProvider time)
 {
     private int held;
 
@@ -27,7 +28,7 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
     /// <summary>Waits for the request's decision, at most this long, and not at all where the room is full or the gateway stops.</summary>
     /// <param name="requestId">The request.</param>
     /// <param name="longest">The longest.</param>
-    /// <param name="forGrant">Whether to wait no longer than until there is a grant.</param>
+    /// <param name="forGrant">Whether it is a call that is held, until there is a grant at the latest; else somebody who asks how a request stands.</param>
     /// <param name="callerLeft">The caller has hung up.</param>
     public async Task<HoldEnd> Wait(string requestId, TimeSpan longest, bool forGrant, CancellationToken callerLeft)
     {
@@ -43,6 +44,9 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
 
         var began = time.GetTimestamp();
         metrics.HoldBegan();
+        // Whoever only waits for a person takes no call's place.
+        if (forGrant)
+            calls.Leave();
         using var activity = GatewayMetrics.Activities.StartActivity("hold");
         activity?.SetTag("jitgrains.request", requestId);
         var ended = "decided";
@@ -61,6 +65,8 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
         }
         finally
         {
+            if (forGrant)
+                calls.Resume();
             Interlocked.Decrement(ref held);
             metrics.HoldEnded(time.GetElapsedTime(began), ended);
         }

@@ -70,6 +70,12 @@ public sealed record GatewayOptions
     /// <summary>Journal entries that may wait to be written; beyond that new calls wait up to a second for room, then get 503. Default 10,000.</summary>
     public int JournalCapacity { get; init; } = 10_000;
 
+    /// <summary>Calls served at once, those not counted that are held; more get 503 at once. Default 20,000.</summary>
+    public int MaxCalls { get; init; } = 20_000;
+
+    /// <summary>Calls that wait for the store at once, one caller's no more than a quarter of that; more get 503 at once. Default 1,000.</summary>
+    public int MaxStoreWaits { get; init; } = 1_000;
+
     /// <summary>How long after its use was taken an execution may still start. Default 5 s.</summary>
     public TimeSpan StartWithin { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -120,6 +126,8 @@ public sealed record GatewayOptions
             HoldPoll = read.Duration("HoldPoll", defaults.HoldPoll, TimeSpan.FromMinutes(1)),
             MaxViews = read.Count("MaxViews", defaults.MaxViews),
             JournalCapacity = read.Count("JournalCapacity", defaults.JournalCapacity),
+            MaxCalls = read.Count("MaxCalls", defaults.MaxCalls),
+            MaxStoreWaits = read.Count("MaxStoreWaits", defaults.MaxStoreWaits),
             StartWithin = read.Duration("StartWithin", defaults.StartWithin, TimeSpan.FromMinutes(1)),
             Lease = read.Duration("Lease", defaults.Lease, TimeSpan.FromMinutes(1)),
             LeaseRenewal = read.Duration("LeaseRenewal", defaults.LeaseRenewal, TimeSpan.FromSeconds(30)),

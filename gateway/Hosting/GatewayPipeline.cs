@@ -1,12 +1,39 @@
+using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.RequestPath;
+using JitGrains.Silo;
 using JitGrains.Silo.ControlPlane;
 
 namespace JitGrains.Gateway.Hosting;
 
-/// <summary>Runs the request path on the gateway's listeners, and answers for what went wrong in it.</summary>
-internal sealed partial class GatewayPipeline(RequestPipeline pipeline, ILogger<GatewayPipeline> logger)
+/// <summary>Lets calls in, runs the request path on the gateway's listeners, and answers for what went wrong in it.</summary>
+internal sealed partial class GatewayPipeline(RequestPipeline pipeline, LoadShedder calls, TimeProvider time, ILogger<GatewayPipeline> logger)
 {
-    public async Task Invoke(HttpContext context)
+    private static readonly PathString Own = new("/.jit");
+
+    private long troubleSaid;
+    private int troubles;
+
+    public Task Invoke(HttpContext context)
+    {
+        // Whoever asks how a request stands, or takes one back, is let in whatever there is.
+        if (context.Request.Path.StartsWithSegments(Own, StringComparison.OrdinalIgnoreCase))
+            return Run(context);
+        return calls.TryEnter() ? RunCounted(context) : Answer(context, GatewayProblems.Overloaded);
+    }
+
+    private async Task RunCounted(HttpContext context)
+    {
+        try
+        {
+            await Run(context);
+        }
+        finally
+        {
+            calls.Leave();
+        }
+    }
+
+    private async Task Run(HttpContext context)
     {
         try
         {
@@ -24,13 +51,20 @@ internal sealed partial class GatewayPipeline(RequestPipeline pipeline, ILogger<
         {
             // The same: the connection broke while it was read.
         }
+        catch (Exception e) when (StoreTrouble.IsPassing(e))
+        {
+            SayTrouble(e);
+            await Answer(context, Undecided);
+        }
         catch (Exception e)
         {
             // What cannot be checked is refused; what it was is for the operators' log only.
             LogFailed(logger, e);
-            await Answer(context, Problems.Unavailable("The call could not be decided; it has not run, or what came of it is on record."));
+            await Answer(context, Undecided);
         }
     }
+
+    private static Problem Undecided => Problems.Unavailable("The call could not be decided; it has not run, or what came of it is on record.");
 
     private static async Task Answer(HttpContext context, Problem refused)
     {
@@ -40,6 +74,18 @@ internal sealed partial class GatewayPipeline(RequestPipeline pipeline, ILogger<
             await Answers.Refuse(context, refused);
     }
 
+    /// <summary>Once a second at most: while the store is away every call says the same.</summary>
+    private void SayTrouble(Exception trouble)
+    {
+        Interlocked.Increment(ref troubles);
+        var (said, now) = (Volatile.Read(ref troubleSaid), time.GetTimestamp());
+        if ((said == 0 || time.GetElapsedTime(said, now) >= TimeSpan.FromSeconds(1)) && Interlocked.CompareExchange(ref troubleSaid, now, said) == said)
+            LogStore(logger, trouble, Interlocked.Exchange(ref troubles, 0));
+    }
+
     [LoggerMessage(3001, LogLevel.Error, "A call could not be decided")]
     private static partial void LogFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(3090, LogLevel.Error, "The store cannot be used: {Calls} calls could not be decided")]
+    private static partial void LogStore(ILogger logger, Exception exception, int calls);
 }

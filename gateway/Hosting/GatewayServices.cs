@@ -7,6 +7,7 @@ using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.Limits;
 using JitGrains.Gateway.RequestPath;
+using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Identity;
 using JitGrains.Runtime.Engine;
@@ -25,6 +26,7 @@ internal static class GatewayServices
         services.AddSingleton(p => new Incarnation(p.GetRequiredService<IIdGenerator>().NewIncarnationId()));
         services.AddSingleton<GatewayMetrics>();
         services.AddForwarding();
+        services.AddOverload();
 
         services.AddSingleton<GrantViews>();
         services.AddHostedService<NewGrants>();

@@ -1,6 +1,7 @@
 using JitGrains.Approvals;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Limits;
+using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Limits;
 using JitGrains.Principals;
@@ -15,7 +16,7 @@ namespace JitGrains.Gateway.RequestPath;
 internal readonly record struct Asked(Reply<AskAccepted>? Reply, Problem? Limited);
 
 /// <summary>Raises asks, or joins the request that is open for the same thing. Thread-safe.</summary>
-internal sealed class Asking(RequestLookup requests, IGrainFactory grains, GatewayOptions options, AskLimiter limiter, GatewayMetrics metrics)
+internal sealed class Asking(RequestLookup requests, IGrainFactory grains, StoreGuard store, GatewayOptions options, AskLimiter limiter, GatewayMetrics metrics)
 {
     /// <summary>
     /// Raises or joins. Where this process is a part of the control plane, the request can be read by its id once this has
@@ -30,7 +31,8 @@ internal sealed class Asking(RequestLookup requests, IGrainFactory grains, Gatew
         // Whoever may raise nothing more may still come back to what it has raised.
         if (join is null && !limiter.TryTake(takes, call, out var refused) && (join = await requests.FindOpen(ask)) is null)
             return new Asked(null, limiter.Refuse(refused, call));
-        var reply = await Raise(ask, join);
+        metrics.StoreWait("ask");
+        var reply = await store.Ask(ask.CallerKey, () => Raise(ask, join));
         if (reply.Value is not { Raised: true })
             takes.GiveBackFrom(0);
         return new Asked(reply, null);
@@ -38,7 +40,6 @@ internal sealed class Asking(RequestLookup requests, IGrainFactory grains, Gatew
 
     private async Task<Reply<AskAccepted>> Raise(Ask ask, string? join)
     {
-        metrics.StoreWait("ask");
         var principal = grains.GetGrain<IPrincipalGrain>(ask.CallerKey);
         var reply = await principal.Ask(new AskCommand(ask, join));
         // Joined one that has just ended, and the news is still on its way to the principal: bring it there, and ask anew.

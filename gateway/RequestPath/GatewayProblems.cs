@@ -16,6 +16,9 @@ internal static class GatewayProblems
 
     public static Problem MethodNotAllowed(string allow) => Problems.MethodNotAllowed.WithHeader("Allow", allow);
 
+    public static Problem Overloaded { get; } =
+        new Problem("overloaded", 503, "Too many calls", "The call has not been looked at. Send it again later.").RetryAfter(TimeSpan.FromSeconds(1));
+
     public static Problem UnknownHost { get; } = new("unknown-host", 421, "Unknown host", "No API here has this host.");
 
     public static Problem Unreachable { get; } = new("upstream-unreachable", 502, "The upstream cannot be reached", "The upstream did not answer.");
@@ -43,7 +46,7 @@ internal static class GatewayProblems
     {
         "upstream-unreachable" or "upstream-unhealthy" => "destination_unavailable",
         "upstream-timeout" => "connection_read_timeout",
-        "unavailable" or "internal" => "proxy_internal_error",
+        "unavailable" or "overloaded" or "internal" => "proxy_internal_error",
         "bad-request" or "confusable-target" or "unknown-host" => "http_request_error",
         _ => "http_request_denied",
     };

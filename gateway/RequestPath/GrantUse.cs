@@ -7,6 +7,7 @@ using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Leases;
+using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Grants;
 using JitGrains.Identity;
@@ -32,6 +33,7 @@ internal sealed class GrantUse(
     IStoreEpoch epoch,
     Redecision policy,
     IGrainFactory grains,
+    StoreGuard store,
     IIdGenerator ids,
     GatewayOptions options,
     GatewayMetrics metrics,
@@ -173,6 +175,9 @@ internal sealed class GrantUse(
         var call = bound.Call;
         var began = time.GetTimestamp();
         metrics.StoreWait("use");
+        if (!store.TryEnter(call.Caller.Key))
+            throw StoreGuard.Refused();
+        Exception? failure = null;
         try
         {
             var reply = await grains.GetGrain<IPrincipalGrain>(call.Caller.Key).Consume(new ConsumeCommand(
@@ -180,12 +185,17 @@ internal sealed class GrantUse(
             metrics.Consumed(time.GetElapsedTime(began), reply.Value is null);
             return reply;
         }
-        catch
+        catch (Exception e)
         {
+            failure = e;
             // It may or may not have been taken; the call does not run either way, and that is what is recorded.
             var now = time.GetUtcNow();
             outcomes.RecordLater(call.Caller.Key, new OutcomeCommand(id, new ExecutionOutcome(ExecutionStatus.Failed, null, "not-started", now, now, 0, 0)));
             throw;
+        }
+        finally
+        {
+            store.Leave(call.Caller.Key, failure);
         }
     }
 

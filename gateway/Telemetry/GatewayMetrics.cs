@@ -22,6 +22,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Counter<long> journalLost;
     private readonly Counter<long> leases;
     private readonly Counter<long> unauthenticated;
+    private readonly Counter<long> shed;
 
     public GatewayMetrics(IMeterFactory meters)
     {
@@ -37,6 +38,7 @@ internal sealed class GatewayMetrics : IDisposable
         journalLost = meter.CreateCounter<long>("jitgrains.gateway.journal.lost", "{entry}", "Journal entries given up at a stop because the store did not take them.");
         leases = meter.CreateCounter<long>("jitgrains.gateway.leases", "{lease}", "Leases begun; each beyond the first says that one was lost.");
         unauthenticated = meter.CreateCounter<long>("jitgrains.gateway.unauthenticated", "{request}", "Calls refused before anybody was known, by reason.");
+        shed = meter.CreateCounter<long>("jitgrains.gateway.shed", "{request}", "Calls turned away because there are too many, by what of.");
     }
 
     public void LeaseBegan() => leases.Add(1);
@@ -65,6 +67,8 @@ internal sealed class GatewayMetrics : IDisposable
     public void JournalWritten(int entries) => journalWritten.Add(entries);
 
     public void JournalLost(int entries) => journalLost.Add(entries);
+
+    public void Shed(string because) => shed.Add(1, new KeyValuePair<string, object?>("because", because));
 
     public void Unauthenticated(string because) => unauthenticated.Add(1, new KeyValuePair<string, object?>("reason", because));
 

@@ -20,6 +20,9 @@ internal sealed class Gateway : IAsyncDisposable
 
     public ServerProcess Process { get; }
 
+    /// <summary>The control plane's address.</summary>
+    public string Control => control;
+
     public static async Task<Gateway> StartAsync(string upstream)
     {
         var folder = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;

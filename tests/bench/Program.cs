@@ -7,6 +7,7 @@ return args switch
     ["yarp", var port, var upstream] => await Servers.YarpAsync(int.Parse(port), upstream),
     ["holder", var port] => await Servers.HolderAsync(int.Parse(port)),
     ["baseline"] => await Baseline.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
+    ["overload"] => await Overload.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
     ["held", .. var rest] => await Held.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 10_000),
     ["postgres", .. var rest] => await PostgresBench.RunAsync([.. rest.Select(int.Parse)]),
     ["cluster"] => await ClusterBench.RunAsync(),
@@ -16,6 +17,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ./bench baseline | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|uses]");
+    Console.Error.WriteLine("usage: ./bench baseline | ./bench overload | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|uses]");
     return 2;
 }

@@ -8,6 +8,7 @@ using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Leases;
+using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Gateways;
 using JitGrains.Grants;
@@ -232,7 +233,7 @@ internal sealed class LeaseNode : IAsyncDisposable
         var process = new Incarnation(ids.NewIncarnationId());
         Process = process.Id;
         Lease = new GatewayLease(clock, new AlwaysHealthy(), options);
-        Views = new GrantViews(grains, verifier, options, metrics, NullLogger<GrantViews>.Instance);
+        Views = new GrantViews(grains, verifier, new StoreGuard(options, metrics, LeaseTime.Machine.Provider), options, metrics, NullLogger<GrantViews>.Instance);
         Registry = new ExecutionRegistry(Views, Lease, LeaseTime.Machine);
         Restrictions = new RestrictionsCopy(grains, Registry);
         var outcomes = new OutcomeRecorder(grains, TimeProvider.System, NullLogger<OutcomeRecorder>.Instance);
