@@ -53,13 +53,13 @@ internal static class Overload
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", bob);
-        while (!over.IsCancellationRequested)
+        using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (!over.IsCancellationRequested && await pause.WaitForNextTickAsync(CancellationToken.None))
         {
             var began = Stopwatch.GetTimestamp();
             using var answer = await http.GetAsync($"{gateway.Control}/api/v1/requests?status=pending", CancellationToken.None);
             answer.EnsureSuccessStatusCode();
             milliseconds.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
-            await Task.Delay(20, CancellationToken.None);
         }
     }
 
