@@ -11,19 +11,22 @@ internal sealed class Gateway : IAsyncDisposable
     private readonly HttpClient http = new();
     private readonly string control;
 
-    private Gateway(ServerProcess process, string home, string control)
+    private readonly Func<Task<ServerProcess>> start;
+
+    private Gateway(ServerProcess process, Func<Task<ServerProcess>> start, string home, string control)
     {
         Process = process;
+        this.start = start;
         this.home = home;
         this.control = control;
     }
 
-    public ServerProcess Process { get; }
+    public ServerProcess Process { get; private set; }
 
     /// <summary>The control plane's address.</summary>
     public string Control => control;
 
-    public static async Task<Gateway> StartAsync(string upstream)
+    public static async Task<Gateway> StartAsync(string upstream, IReadOnlyDictionary<string, string>? environment = null)
     {
         var folder = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;
         var policy = Path.Combine(folder, "policy.yaml");
@@ -33,11 +36,12 @@ internal sealed class Gateway : IAsyncDisposable
         // The gateway's build output lies beside the bench's: .../tests/bench/bin/CONFIG/net10.0 and .../gateway/bin/CONFIG/net10.0.
         var parts = AppContext.BaseDirectory.TrimEnd('/').Split('/');
         var dll = string.Join('/', [.. parts[..^5], "gateway", .. parts[^3..], "JitGrains.Gateway.dll"]);
-        var process = await ServerProcess.StartAsync(
+        Task<ServerProcess> Start() => ServerProcess.StartAsync(
             dll,
             ["--quickstart", "--data", Path.Combine(folder, "data"), "--policy", policy, "--port", $"{port}", "--control-port", $"{controlPort}", "--sample-port", $"{samplePort}"],
-            port);
-        var gateway = new Gateway(process, folder, $"http://127.0.0.1:{controlPort}");
+            port,
+            environment);
+        var gateway = new Gateway(await Start(), Start, folder, $"http://127.0.0.1:{controlPort}");
         await gateway.ReadyAsync();
         return gateway;
     }
@@ -61,18 +65,46 @@ internal sealed class Gateway : IAsyncDisposable
     }
 
     /// <summary>Asks ahead for an action, and has bob approve it.</summary>
-    public async Task GrantAsync(string token, string bob, string action, object terms)
+    /// <returns>The grant's id.</returns>
+    public async Task<string> GrantAsync(string token, string bob, string action, object terms)
     {
         var ask = new JsonObject { ["action"] = action, ["reason"] = "bench" };
         foreach (var term in JsonNode.Parse(System.Text.Json.JsonSerializer.Serialize(terms))!.AsObject())
             ask[term.Key] = term.Value?.DeepClone();
         var task = await SendAsync(HttpMethod.Post, $"{Process.Url}/.jit/requests", token, ask);
         var id = task["id"]!.GetValue<string>();
-        var shown = await SendAsync(HttpMethod.Get, $"{control}/api/v1/requests/{id}", bob, null);
-        await SendAsync(HttpMethod.Post, $"{control}/api/v1/requests/{id}/votes", bob, new JsonObject { ["decision"] = "approve", ["digest"] = shown["request"]!["digest"]!.GetValue<string>() });
+        await VoteAsync(bob, id, "approve");
         var settled = await SendAsync(HttpMethod.Get, $"{Process.Url}/.jit/requests/{id}", token, null, wait: 20);
         if (settled["status"]!.GetValue<string>() != "approved")
             throw new InvalidOperationException($"the request for {action} is {settled["status"]}");
+        // A grant has its request's id, but for the first letters.
+        return $"gr_{id[3..]}";
+    }
+
+    /// <summary>Looks at a request and votes on it.</summary>
+    public async Task VoteAsync(string approver, string request, string decision)
+    {
+        var shown = await SendAsync(HttpMethod.Get, $"{control}/api/v1/requests/{request}", approver, null);
+        await SendAsync(HttpMethod.Post, $"{control}/api/v1/requests/{request}/votes", approver, new JsonObject { ["decision"] = decision, ["digest"] = shown["request"]!["digest"]!.GetValue<string>() });
+    }
+
+    /// <summary>Writes the policy file anew, with another comment at its end: another version.</summary>
+    public async Task ChangePolicyAsync(int n)
+    {
+        var path = Path.Combine(home, "policy.yaml");
+        var lines = (await File.ReadAllLinesAsync(path)).Where(l => !l.StartsWith("# version ", StringComparison.Ordinal));
+        await File.WriteAllLinesAsync(path + ".new", [.. lines, $"# version {n}"]);
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
+    /// <summary>Ends the process, at once or as a service manager would, and starts it again over the same data.</summary>
+    public async Task RestartAsync(bool kill)
+    {
+        if (!kill)
+            await Process.TerminateAsync();
+        await Process.DisposeAsync();
+        Process = await start();
+        await ReadyAsync();
     }
 
     public async ValueTask DisposeAsync()

@@ -8,6 +8,7 @@ return args switch
     ["holder", var port] => await Servers.HolderAsync(int.Parse(port)),
     ["baseline"] => await Baseline.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
     ["overload"] => await Overload.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
+    ["soak", .. var rest] => await Soak.RunAsync(TimeSpan.FromMinutes(rest is ["--minutes", var minutes] ? int.Parse(minutes) : 30)),
     ["held", .. var rest] => await Held.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 10_000),
     ["postgres", .. var rest] => await PostgresBench.RunAsync([.. rest.Select(int.Parse)]),
     ["cluster"] => await ClusterBench.RunAsync(),
@@ -17,6 +18,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ./bench baseline | ./bench overload | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|uses]");
+    Console.Error.WriteLine("usage: ./bench baseline | ./bench overload | ./bench soak [--minutes N] | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|uses]");
     return 2;
 }

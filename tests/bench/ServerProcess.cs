@@ -26,21 +26,35 @@ internal sealed class ServerProcess : IAsyncDisposable
         return running.WorkingSet64;
     }
 
-    /// <summary>Starts the bench itself in another part.</summary>
-    public static Task<ServerProcess> StartSelfAsync(string part, params string[] rest)
+    /// <summary>Open files and sockets.</summary>
+    public int OpenFiles() => Directory.GetFileSystemEntries($"/proc/{running.Id}/fd").Length;
+
+    /// <summary>Ends it as a service manager does, and waits until it is gone.</summary>
+    public async Task TerminateAsync()
     {
-        var port = FreePort();
+        using var kill = Process.Start("kill", ["-TERM", $"{running.Id}"]);
+        await running.WaitForExitAsync();
+    }
+
+    /// <summary>Starts the bench itself in another part.</summary>
+    public static Task<ServerProcess> StartSelfAsync(string part, params string[] rest) => StartSelfAsync(part, FreePort(), rest);
+
+    /// <summary>The same, on a port that is known.</summary>
+    public static Task<ServerProcess> StartSelfAsync(string part, int port, params string[] rest)
+    {
         return StartAsync(Path.Combine(AppContext.BaseDirectory, "JitGrains.Bench.dll"), [part, $"{port}", .. rest], port);
     }
 
     /// <summary>Starts a program and waits until its port answers.</summary>
-    public static async Task<ServerProcess> StartAsync(string dll, string[] arguments, int port)
+    public static async Task<ServerProcess> StartAsync(string dll, string[] arguments, int port, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.ArgumentList.Add(dll);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment["DOTNET_TieredPGO"] = "1";
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
+            start.Environment[name] = value;
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.ErrorDataReceived += static (_, line) =>
