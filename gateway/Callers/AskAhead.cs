@@ -51,13 +51,16 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
         if (!CallerText.TryMake(asked.Reason, "reason", asked.Ticket, "ticket", out var text, out var badText))
             return badText;
 
+        var origin = CallOrigins.Of(context);
+        if (!policy.Admits(api, origin))
+            return GatewayProblems.NetworkDenied;
         var decision = policy.Evaluate(new PolicyInput
         {
             Caller = caller,
             Api = api,
             Action = action,
             Captures = captures,
-            Address = ClientAddress.Of(context),
+            Origin = origin,
             Now = time.GetUtcNow(),
         });
         var header = Answers.Decision(decision, policy.Version);

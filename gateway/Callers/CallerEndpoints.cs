@@ -48,6 +48,9 @@ internal sealed class CallerEndpoints(
     /// <summary>Whether a request is for here, or so nearly that it must not go anywhere else.</summary>
     public static bool IsOwn(CanonicalRequest request) => request.LooseSegments is [".jit", ..];
 
+    /// <summary>Whether a request only asks how the process is.</summary>
+    public static bool IsHealth(CanonicalRequest request) => request.RawPath is "/.jit/livez" or "/.jit/readyz";
+
     public async Task Handle(HttpContext context, CanonicalRequest request)
     {
         var parts = request.RawPath.StartsWith(Prefix, StringComparison.Ordinal) ? request.RawPath[Prefix.Length..].Split('/') : [];

@@ -97,6 +97,9 @@ public sealed record GatewayOptions
     /// <summary>Who stands in front of the listeners.</summary>
     internal NetworkOptions Network { get; init; } = new();
 
+    /// <summary>What one client can take of a listener.</summary>
+    public ListenerLimits Limits { get; init; } = new();
+
     /// <summary>Reads the section, adding to <paramref name="problems"/> every setting that cannot be used.</summary>
     public static GatewayOptions Read(IConfiguration section, bool development, ICollection<string> problems)
     {
@@ -135,6 +138,7 @@ public sealed record GatewayOptions
             DrainWithin = read.Duration("DrainWithin", defaults.DrainWithin, TimeSpan.FromMilliseconds(400)),
             StopWithin = read.Duration("StopWithin", defaults.StopWithin, TimeSpan.FromMinutes(10)),
             Network = NetworkOptions.Read(read, problems),
+            Limits = ListenerLimits.Read(read),
         };
     }
 
@@ -156,6 +160,8 @@ public sealed record GatewayOptions
             yield return "KeysFolder, Policy, DatabaseOwner: these are for silos; a gateway takes keys and policy from the database.";
         if (!Quickstart && Policy is null && Database is null)
             yield return "Policy: name a policy file or folder (--policy PATH), or start with --quickstart.";
+        foreach (var problem in Limits.Problems())
+            yield return problem;
         if (LeaseRenewal > Lease / 2)
             yield return "LeaseRenewal: at least two renewals must fit into a Lease.";
         var ports = new[] { Role.RunsGateway() ? Port : 0, Role.RunsSilo() ? ControlPort : 0, Role.RunsGateway() ? Http2Port ?? 0 : 0, Quickstart ? SamplePort ?? 0 : 0 }.Where(p => p != 0).ToList();

@@ -20,6 +20,9 @@ public enum ListenerRole
 /// <summary>Set on each connection by its listener.</summary>
 internal sealed record ListenerRoleFeature(ListenerRole Role);
 
+/// <summary>What a connection goes through before HTTP is spoken on it.</summary>
+internal delegate Task Entrance(ConnectionContext connection, ConnectionDelegate next);
+
 /// <summary>The listeners of one host, and where they ended up listening (port 0 picks a free one). Thread-safe once started.</summary>
 public sealed class Listeners
 {
@@ -32,14 +35,14 @@ public sealed class Listeners
     public Uri? Http2Address =>
         all.Where(l => l.Role == ListenerRole.Gateway && l.Listen.Protocols == HttpProtocols.Http2).Select(l => ToUri(l.Listen)).FirstOrDefault();
 
-    internal void Add(KestrelServerOptions kestrel, ListenerRole role, string option, IPAddress address, int port, HttpProtocols protocols, Func<ConnectionContext, ConnectionDelegate, Task>? first = null)
+    internal void Add(KestrelServerOptions kestrel, ListenerRole role, string option, IPAddress address, int port, HttpProtocols protocols, params Entrance[] entrances)
     {
         var feature = new ListenerRoleFeature(role);
         kestrel.Listen(address, port, listen =>
         {
             listen.Protocols = protocols;
-            if (first is not null)
-                listen.Use(next => connection => first(connection, next));
+            foreach (var entrance in entrances)
+                listen.Use(next => connection => entrance(connection, next));
             listen.Use(next => connection =>
             {
                 connection.Features.Set(feature);

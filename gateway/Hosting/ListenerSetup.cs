@@ -3,7 +3,6 @@ using System.Text;
 using JitGrains.Gateway.Network;
 using JitGrains.Gateway.Quickstart;
 using JitGrains.Silo;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace JitGrains.Gateway.Hosting;
@@ -14,23 +13,29 @@ internal static class ListenerSetup
     /// <summary>The listeners of the process' role.</summary>
     public static void Listen(KestrelServerOptions kestrel, Listeners listeners, GatewayOptions options)
     {
+        // A bare line feed ends a line for some servers and not for others.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         kestrel.AddServerHeader = false;
-        // Streams have no limit; whoever reads a body whole has one.
-        kestrel.Limits.MaxRequestBodySize = null;
-        kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
-        kestrel.Limits.MaxRequestHeaderCount = 200;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+        options.Limits.Apply(kestrel.Limits);
+        var metrics = kestrel.ApplicationServices.GetRequiredService<NetworkMetrics>();
         var proxied = kestrel.ApplicationServices.GetRequiredService<ProxyProtocol>();
         if (options.Role.RunsGateway())
         {
-            Func<ConnectionContext, ConnectionDelegate, Task>? first = options.Network.ProxyProtocol ? proxied.Run : null;
-            listeners.Add(kestrel, ListenerRole.Gateway, "--port", options.Address, options.Port, HttpProtocols.Http1, first);
+            var guard = new ConnectionGuard(options.Limits.MaxConnections, options.Limits.MaxConnectionsPerAddress, options.Network.Proxies, metrics);
+            Entrance[] entrances = options.Network.ProxyProtocol ? [guard.Run, proxied.Run] : [guard.Run];
+            listeners.Add(kestrel, ListenerRole.Gateway, "--port", options.Address, options.Port, HttpProtocols.Http1, entrances);
             if (options.Http2Port is { } http2)
-                listeners.Add(kestrel, ListenerRole.Gateway, "--http2-port", options.Address, http2, HttpProtocols.Http2, first);
+                listeners.Add(kestrel, ListenerRole.Gateway, "--http2-port", options.Address, http2, HttpProtocols.Http2, entrances);
         }
 
         if (options.Role.RunsSilo())
-            listeners.Add(kestrel, ListenerRole.ControlPlane, "--control-port", options.ControlAddress, options.ControlPort, HttpProtocols.Http1, options.Network.ControlProxyProtocol ? proxied.Run : null);
+        {
+            var guard = new ConnectionGuard(options.Limits.ControlMaxConnections, options.Limits.ControlMaxConnections, options.Network.Proxies, metrics);
+            Entrance[] entrances = options.Network.ControlProxyProtocol ? [guard.Run, proxied.Run] : [guard.Run];
+            listeners.Add(kestrel, ListenerRole.ControlPlane, "--control-port", options.ControlAddress, options.ControlPort, HttpProtocols.Http1, entrances);
+        }
+
         if (options is { Quickstart: true, SamplePort: { } sample })
             listeners.Add(kestrel, ListenerRole.SampleUpstream, "--sample-port", IPAddress.Loopback, sample, HttpProtocols.Http1);
     }

@@ -22,6 +22,9 @@ internal enum ForwardingHeader
 /// <summary>Who stands in front of the listeners, and from where connections are taken at all. docs/operations.md lists the settings.</summary>
 internal sealed record NetworkOptions
 {
+    /// <summary>Most bytes of one file of the address table.</summary>
+    public const long MaxTableBytes = 512 * 1024 * 1024;
+
     /// <summary>Proxies that are believed when they say who called. Default none.</summary>
     public AddressSet Proxies { get; init; } = AddressSet.Empty;
 
@@ -37,6 +40,12 @@ internal sealed record NetworkOptions
     /// <summary>How long a connection may take to say it. Default 5 s.</summary>
     public TimeSpan ProxyProtocolWithin { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Files of the address table (MMDB or CSV), taken together. Default none: no country and no network is known.</summary>
+    public IReadOnlyList<string> AddressTables { get; init; } = [];
+
+    /// <summary>How often it is looked whether they changed. Default 1 min.</summary>
+    public TimeSpan AddressTablesPoll { get; init; } = TimeSpan.FromMinutes(1);
+
     public static NetworkOptions Read(SettingReader read, ICollection<string> problems)
     {
         var defaults = new NetworkOptions();
@@ -47,6 +56,8 @@ internal sealed record NetworkOptions
             ProxyProtocol = read.Flag("ProxyProtocol", false),
             ControlProxyProtocol = read.Flag("ControlProxyProtocol", false),
             ProxyProtocolWithin = read.Duration("ProxyProtocolWithin", defaults.ProxyProtocolWithin, TimeSpan.FromMinutes(1)),
+            AddressTables = read.List("AddressTables") is { Count: > 0 } files ? files : defaults.AddressTables,
+            AddressTablesPoll = read.Duration("AddressTablesPoll", defaults.AddressTablesPoll, TimeSpan.FromDays(1)),
         };
         if (options.Proxies.IsEmpty && (options.ProxyProtocol || options.ControlProxyProtocol))
             problems.Add("ProxyProtocol, ControlProxyProtocol: list the Proxies that speak it; nobody else is let in by such a listener.");

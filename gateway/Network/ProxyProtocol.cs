@@ -9,7 +9,7 @@ namespace JitGrains.Gateway.Network;
 /// Takes the PROXY protocol's header (version 2) off the beginning of a connection, so that who connected is whom the proxy
 /// names. Who is no listed proxy, is slow, or sends anything else is closed. Thread-safe.
 /// </summary>
-internal sealed class ProxyProtocol(NetworkOptions options, TimeProvider time, ConnectionMetrics metrics)
+internal sealed class ProxyProtocol(NetworkOptions options, TimeProvider time, NetworkMetrics metrics)
 {
     /// <summary>The header, then the rest of the connection.</summary>
     public async Task Run(ConnectionContext connection, ConnectionDelegate next)

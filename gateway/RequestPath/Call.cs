@@ -2,8 +2,8 @@ using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Limits;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Network;
 using JitGrains.Policy;
-using JitGrains.Silo.Network;
 
 namespace JitGrains.Gateway.RequestPath;
 
@@ -11,6 +11,9 @@ namespace JitGrains.Gateway.RequestPath;
 internal sealed record Call
 {
     public required HttpContext Context { get; init; }
+
+    /// <summary>From where it comes, as far as that is known.</summary>
+    public CallOrigin Origin { get; init; }
 
     public required CanonicalRequest Request { get; init; }
 
@@ -43,7 +46,7 @@ internal sealed record Call
         Captures = Match.Captures,
         Request = Request,
         Body = Json,
-        Address = ClientAddress.Of(Context),
+        Origin = Origin,
         Now = now,
     };
 

@@ -9,6 +9,8 @@ internal static class GatewayProblems
 {
     public static Problem Denied(string detail) => new("denied", 403, "Denied by policy", detail);
 
+    public static Problem NetworkDenied { get; } = new("network-denied", 403, "Not from here", "Calls from this address are not taken.");
+
     public static Problem Blocked { get; } = new("blocked", 403, "Blocked", "An operator has blocked this principal, or one that acts for it.");
 
     public static Problem ReasonRequired(string field) =>

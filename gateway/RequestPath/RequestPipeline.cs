@@ -13,6 +13,7 @@ using JitGrains.Policy;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Limits;
+using JitGrains.Silo.Network;
 using JitGrains.Silo.Policies;
 
 namespace JitGrains.Gateway.RequestPath;
@@ -24,6 +25,7 @@ namespace JitGrains.Gateway.RequestPath;
 /// </summary>
 internal sealed class RequestPipeline(
     IPolicyProvider policies,
+    IAddressTables addresses,
     ITokenValidator tokens,
     CallerEndpoints own,
     ApprovalPath approvals,
@@ -42,18 +44,27 @@ internal sealed class RequestPipeline(
         if (!RequestParser.Parse(RawRequests.Of(context)).TryGet(out var request, out var refusal))
         {
             metrics.Unauthenticated(refusal.Code);
-            await Answers.Refuse(context, ForCanonical(refusal));
-            return;
-        }
-
-        if (CallerEndpoints.IsOwn(request))
-        {
-            await own.Handle(context, request);
+            // Where it ends others may see in another place: what stands behind it on the connection is not taken for a request.
+            await Answers.Refuse(context, ForCanonical(refusal).WithHeader("Connection", "close"));
             return;
         }
 
         var policy = policies.Current;
+        var origin = addresses.Current.Find(ClientAddress.Of(context));
+        if (CallerEndpoints.IsOwn(request))
+        {
+            // Whoever watches the process stands where it likes.
+            await (CallerEndpoints.IsHealth(request) || policy.Admits(api: null, origin) ? own.Handle(context, request) : RefuseNetwork(context, api: null));
+            return;
+        }
+
         var outline = policy.Outline(request);
+        if (!policy.Admits(outline.Api, origin))
+        {
+            await RefuseNetwork(context, outline.Api);
+            return;
+        }
+
         if (outline.Api is null && policy.Match(request, null) is ActionMatch.NoApi { UnknownHost: true })
         {
             metrics.Unauthenticated("unknown-host");
@@ -82,6 +93,12 @@ internal sealed class RequestPipeline(
             await limits.Refuse(outline.Api);
         else
             await Decide(context, request, caller, policy, outline, limits);
+    }
+
+    private Task RefuseNetwork(HttpContext context, ApiDefinition? api)
+    {
+        metrics.Unauthenticated("network");
+        return Answers.Refuse(context, GatewayProblems.NetworkDenied, api);
     }
 
     /// <summary>Who calls; null where that was answered with a refusal.</summary>
@@ -132,7 +149,7 @@ internal sealed class RequestPipeline(
                     await limits.Refuse(found.Api);
                     break;
                 case ActionMatch.Found found:
-                    await Decided(new Call { Context = context, Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json, Limits = limits });
+                    await Decided(new Call { Context = context, Origin = addresses.Current.Find(ClientAddress.Of(context)), Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json, Limits = limits });
                     break;
                 case ActionMatch.Confusable confusable:
                     await Answers.Refuse(context, ForCanonical(confusable.Refusal, "confusable-target"), confusable.Api);
@@ -189,7 +206,7 @@ internal sealed class RequestPipeline(
         {
             var none = new ActionDefinition { Name = "none", Methods = [], Path = "" };
             var match = new ActionMatch.Found(api, none, [], "");
-            var call = new Call { Context = context, Request = request, Caller = caller, Policy = policy, Match = match, Body = body };
+            var call = new Call { Context = context, Origin = addresses.Current.Find(ClientAddress.Of(context)), Request = request, Caller = caller, Policy = policy, Match = match, Body = body };
             await Forward(call, ticket, AuditTypes.CallObserved, "observe", new AuditField("would", "deny"));
         }
         else

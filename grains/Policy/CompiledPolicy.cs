@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using JitGrains.Approvals;
 using JitGrains.Grants;
 using JitGrains.Http;
+using JitGrains.Network;
 using JitGrains.Policy.Evaluation;
 using JitGrains.Policy.Matching;
 
@@ -18,9 +19,10 @@ public sealed class CompiledPolicy
     private readonly ImmutableDictionary<string, CompiledAction> actions;
     private readonly Matcher matcher;
 
-    internal CompiledPolicy(string version, string? realm, ImmutableArray<CompiledApi> apis, ImmutableArray<CompiledRule> rules, ImmutableArray<PolicyLimit> limits)
+    internal CompiledPolicy(string version, string? realm, ImmutableArray<CompiledApi> apis, ImmutableArray<CompiledRule> rules, ImmutableArray<PolicyLimit> limits, NetworkFilter? network)
     {
         Version = version;
+        Network = network;
         Realm = realm;
         Limits = limits;
         this.apis = apis;
@@ -42,7 +44,13 @@ public sealed class CompiledPolicy
     /// <summary>The rate limits in file order.</summary>
     public ImmutableArray<PolicyLimit> Limits { get; }
 
+    /// <summary>From where calls are taken at all, whatever they are for; null where that does not matter.</summary>
+    public NetworkFilter? Network { get; }
+
     internal Evaluator Evaluator { get; }
+
+    /// <summary>Whether calls for an API (or for none in particular) are taken from there.</summary>
+    public bool Admits(ApiDefinition? api, in CallOrigin origin) => Network?.Admits(origin) != false && api?.Network?.Admits(origin) != false;
 
     /// <summary>
     /// What is known of a call before its body is read. Where <see cref="MatchOutline.NeedsBody"/> says so, read the body

@@ -43,6 +43,9 @@ public sealed record ApiDefinition
     /// <summary>Cross-origin rules, or null where there are none.</summary>
     public CorsDefinition? Cors { get; init; }
 
+    /// <summary>From where calls are taken at all; null where that does not matter.</summary>
+    public NetworkFilter? Network { get; init; }
+
     /// <summary>How long the upstream may stay silent before a call is given up (504).</summary>
     public TimeSpan UpstreamTimeout { get; init; } = TimeSpan.FromSeconds(100);
 

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using System.Net;
 using JitGrains.Approvals;
 using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Network;
 
 namespace JitGrains.Policy;
 
@@ -80,8 +80,8 @@ public sealed record PolicyInput
     /// <summary>The body as JSON; null where there is none, it was not read, or it cannot be read as declared JSON.</summary>
     public JsonBody? Body { get; init; }
 
-    /// <summary>The caller's address, where known.</summary>
-    public IPAddress? Address { get; init; }
+    /// <summary>Where the call comes from, as far as it is known.</summary>
+    public CallOrigin Origin { get; init; }
 
     /// <summary>The time of the decision.</summary>
     public required DateTimeOffset Now { get; init; }

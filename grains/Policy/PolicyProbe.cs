@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
-using System.Net;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Limits;
+using JitGrains.Network;
 
 namespace JitGrains.Policy;
 
@@ -19,7 +19,7 @@ public sealed record PolicyProbe
     public ReadOnlyMemory<byte> Body { get; init; }
 
     /// <summary>From where, if that is known.</summary>
-    public IPAddress? Address { get; init; }
+    public CallOrigin Origin { get; init; }
 
     /// <summary>When.</summary>
     public required DateTimeOffset Now { get; init; }
@@ -63,15 +63,19 @@ public sealed record PolicyProbe
 /// <param name="Refusal">Why the call has no canonical form; nothing else is known then.</param>
 /// <param name="Match">Which action it is; null only with a refusal.</param>
 /// <param name="Explanation">The decision; null where there is no action.</param>
-public sealed record PolicyProbeResult(CanonicalRefusal? Refusal, ActionMatch? Match, PolicyExplanation? Explanation)
+/// <param name="NetworkDenied">Whether a network filter refuses it, whoever calls.</param>
+public sealed record PolicyProbeResult(CanonicalRefusal? Refusal, ActionMatch? Match, PolicyExplanation? Explanation, bool NetworkDenied = false)
 {
     /// <summary>The limits that count the call, and its ask where it needs one, in the order of the files.</summary>
     public ImmutableArray<PolicyLimit> Limits { get; init; } = [];
 
     /// <summary>The decision; a call without an action is denied by no rule.</summary>
-    public PolicyDecision Decision => Explanation?.Decision ?? new PolicyDecision.Deny(null);
+    public PolicyDecision Decision => NetworkDenied ? new PolicyDecision.Deny(null) : Explanation?.Decision ?? new PolicyDecision.Deny(null);
 
-    /// <summary>Why the call was refused before any rule was looked at, or null.</summary>
+    /// <summary>The code of the refusal before any rule was looked at, or null.</summary>
+    public string? EarlyCode => Refusal?.Code ?? (NetworkDenied ? "network-denied" : EarlyRefusal?.Code);
+
+    /// <summary>Why the call's form was refused before any rule was looked at, or null.</summary>
     public CanonicalRefusal? EarlyRefusal => Refusal ?? (Match as ActionMatch.Confusable)?.Refusal;
 }
 
@@ -85,8 +89,10 @@ public static class PolicyProber
             return new PolicyProbeResult(refusal, null, null);
         var body = JsonBody.TryRead(request.SingleHeader("content-type"), request.SingleHeader("content-encoding"), probe.Body);
         var match = policy.Match(request, body);
+        // Who only asks what policy says may leave open from where; a call that comes from nowhere in particular is refused.
+        var denied = probe.Origin != default && !policy.Admits(policy.Outline(request).Api, probe.Origin);
         if (match is not ActionMatch.Found found)
-            return new PolicyProbeResult(null, match, null);
+            return new PolicyProbeResult(null, match, null, denied);
         var explanation = policy.Explain(new PolicyInput
         {
             Caller = probe.Caller,
@@ -95,10 +101,10 @@ public static class PolicyProber
             Captures = found.Captures,
             Request = request,
             Body = body,
-            Address = probe.Address,
+            Origin = probe.Origin,
             Now = probe.Now,
         });
-        return new PolicyProbeResult(null, match, explanation) { Limits = [.. policy.Limits.Where(Counts)] };
+        return new PolicyProbeResult(null, match, explanation, denied) { Limits = [.. policy.Limits.Where(Counts)] };
 
         bool Counts(PolicyLimit limit) =>
             (limit.Definition.Counts == LimitSubject.Calls || (limit.Definition.Counts == LimitSubject.Asks && explanation.Decision is PolicyDecision.Approve))

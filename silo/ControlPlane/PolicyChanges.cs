@@ -30,7 +30,7 @@ internal static class PolicyChanges
         var gate = services.GetRequiredService<PolicyGate>();
         var shown = await DifferenceAsync(services.GetRequiredService<IPolicyStore>(), files);
         var change = new PolicyChange(action, method, target, files, version, reason, expected, shown);
-        switch (await gate.EnterAsync(caller, change, ClientAddress.Of(http)))
+        switch (await gate.EnterAsync(caller, change, CallOrigins.Of(http)))
         {
             case GateAnswer.Open open:
                 return await ThroughAsync(policies, gate, open, files, caller, reason, expected, rolledBackTo, now);

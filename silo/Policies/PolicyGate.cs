@@ -1,13 +1,13 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Collections.Immutable;
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using JitGrains.Approvals;
 using JitGrains.Binding;
 using JitGrains.Grants;
 using JitGrains.Identity;
+using JitGrains.Network;
 using JitGrains.PolicyVersions;
 using JitGrains.Policy;
 using JitGrains.Principals;
@@ -73,12 +73,12 @@ internal sealed partial class PolicyGate(
     private static readonly TimeSpan RecordAgain = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Decides, and where a grant is needed takes a use of it or asks for one.</summary>
-    public async Task<GateAnswer> EnterAsync(Caller caller, PolicyChange change, IPAddress? address)
+    public async Task<GateAnswer> EnterAsync(Caller caller, PolicyChange change, CallOrigin origin)
     {
         var policy = policies.Current;
         if (policy.FindAction(change.Action) is not var (api, action) || api.Name != Api)
             return new GateAnswer.Open(null, null);
-        var decision = policy.Evaluate(new PolicyInput { Caller = caller, Api = api, Action = action, Address = address, Now = time.GetUtcNow() });
+        var decision = policy.Evaluate(new PolicyInput { Caller = caller, Api = api, Action = action, Origin = origin, Now = time.GetUtcNow() });
         return decision switch
         {
             PolicyDecision.Allow => new GateAnswer.Open(null, null),

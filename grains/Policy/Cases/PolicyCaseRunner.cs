@@ -21,7 +21,7 @@ public static class PolicyCaseRunner
         var passed = outcome == one.Expect
             && (one.Rule is null || one.Rule == result.Decision.Rule)
             && (one.Automatic is null || one.Automatic == automatic)
-            && (one.Refusal is null || one.Refusal == result.EarlyRefusal?.Code)
+            && (one.Refusal is null || one.Refusal == result.EarlyCode)
             && (one.Limits.IsDefault || one.Limits.ToHashSet(StringComparer.Ordinal).SetEquals(result.Limits.Select(x => x.Definition.Name)));
         return new PolicyCaseResult(one, passed, Show(outcome, automatic, result), result);
     }
@@ -30,7 +30,7 @@ public static class PolicyCaseRunner
     {
         var why = result switch
         {
-            { EarlyRefusal: { } refusal } => $" ({refusal.Code})",
+            { EarlyCode: { } code } => $" ({code})",
             { Decision.Rule: { } rule } => $" by {rule}",
             { Match: ActionMatch.Found } => " (no rule)",
             { Match: ActionMatch.NoApi { UnknownHost: true } } => " (unknown host)",

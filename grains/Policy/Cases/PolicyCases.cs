@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Network;
 using JitGrains.Policy.Conditions;
 using JitGrains.Policy.Loading;
 using JitGrains.Policy.Schema;
@@ -46,7 +47,7 @@ public static class PolicyCases
         var caller = ReadCaller(keys, realm, now);
         var body = keys["body"] is { } b ? ReadBody(b) : default;
         var request = ReadRequest(keys, body.IsJson);
-        var address = keys["address"] is { } a ? ReadAddress(a) : null;
+        var origin = ReadOrigin(keys);
         var at = keys["at"] is { } t ? ReadTime(t) : now;
         var expect = keys["expect"]?.Word("allow", "approve", "deny");
         var rule = keys["rule"]?.Text();
@@ -59,7 +60,7 @@ public static class PolicyCases
         {
             Name = name,
             Place = keys.At.Place,
-            Probe = new PolicyProbe { Caller = caller, Request = request, Body = body.Bytes, Address = address, Now = at.Value },
+            Probe = new PolicyProbe { Caller = caller, Request = request, Body = body.Bytes, Origin = origin, Now = at.Value },
             Expect = Enum.Parse<ExpectedOutcome>(expect, ignoreCase: true),
             Rule = rule,
             Automatic = automatic,
@@ -111,10 +112,13 @@ public static class PolicyCases
         ? (Encoding.UTF8.GetBytes(text.Text), false)
         : (JsonSerializer.SerializeToUtf8Bytes(ToJson(at.Node)), true);
 
-    private static IPAddress? ReadAddress(Cursor at) =>
-        at.Text() is not { } text ? null
-        : IPAddress.TryParse(text, out var address) ? address
-        : at.Fail<IPAddress>($"'{Shown.Text(text)}' is no address");
+    private static CallOrigin ReadOrigin(ShapeReader keys)
+    {
+        var address = keys["address"] is { } a && a.Text() is { } text
+            ? AddressText.Address(text) ?? a.Fail<IPAddress>($"'{Shown.Text(text)}' is no address")
+            : null;
+        return new CallOrigin(address, (keys["country"] is { } c ? AddressBinder.Country(c) : null) ?? default, (keys["asn"] is { } n ? AddressBinder.Asn(n) : null) ?? 0);
+    }
 
     private static DateTimeOffset? ReadTime(Cursor at) =>
         at.Text() is not { } text ? null

@@ -1,40 +1,59 @@
 using System.Collections.Immutable;
-using System.Net;
+using JitGrains.Network;
 
 namespace JitGrains.Policy.Conditions;
 
-/// <summary>Where a call comes from: in one of some networks, and in none of others.</summary>
-internal sealed record AddressCondition(ImmutableArray<IPNetwork> In, ImmutableArray<IPNetwork> NotIn) : Condition
+/// <summary>Networks, and how the policy has them.</summary>
+internal sealed record NetworkList(AddressSet Set, string Text)
+{
+    public static NetworkList None { get; } = new(AddressSet.Empty, "");
+
+    public bool IsEmpty => Text.Length == 0;
+}
+
+/// <summary>One of these, and none of those; an empty list asks nothing.</summary>
+internal sealed record Choice<T>(ImmutableArray<T> In, ImmutableArray<T> NotIn)
+    where T : struct, IEquatable<T>
+{
+    public static Choice<T> Any { get; } = new([], []);
+
+    public bool IsEmpty => In.IsEmpty && NotIn.IsEmpty;
+
+    public Truth Holds(T value) =>
+        IsEmpty ? Truth.True
+        : value.Equals(default) ? Truth.Unknown
+        : ((In.IsEmpty || In.Contains(value)) && !NotIn.Contains(value)).ToTruth();
+}
+
+/// <summary>Where a call comes from: in one of some networks and in none of others, and the same for countries and autonomous systems.</summary>
+internal sealed record AddressCondition(NetworkList In, NetworkList NotIn, Choice<CountryCode> Country, Choice<uint> Asn) : Condition
 {
     public override string Path => "address";
 
     public override Truth Evaluate(in ConditionContext context, out string? problem)
     {
-        problem = null;
-        if (context.Address is null)
-        {
-            problem = "the caller's address is not known";
-            return Truth.Unknown;
-        }
-
-        var address = context.Address.IsIPv4MappedToIPv6 ? context.Address.MapToIPv4() : context.Address;
-        return ((In.IsEmpty || Has(In, address)) && !Has(NotIn, address)).ToTruth();
+        var truth = Holds(context.Origin);
+        problem = truth != Truth.Unknown ? null
+            : context.Origin.Address is null ? "the caller's address is not known"
+            : "the address table does not say where the caller's address is";
+        return truth;
     }
 
-    public override string ToString() =>
-        string.Join(", ", new[] { Show("in", In), Show("not", NotIn) }.Where(s => s.Length > 0));
-
-    private static string Show(string key, ImmutableArray<IPNetwork> networks) =>
-        networks.IsEmpty ? "" : $"{key} [{string.Join(", ", networks)}]";
-
-    private static bool Has(ImmutableArray<IPNetwork> networks, IPAddress address)
+    /// <summary>Whether it holds of this origin.</summary>
+    public Truth Holds(in CallOrigin origin)
     {
-        foreach (var network in networks)
-        {
-            if (network.Contains(address))
-                return true;
-        }
-
-        return false;
+        var networks = In.IsEmpty && NotIn.IsEmpty ? Truth.True
+            : origin.Address is not { } address ? Truth.Unknown
+            : ((In.IsEmpty || In.Set.Contains(address)) && !NotIn.Set.Contains(address)).ToTruth();
+        return networks == Truth.False ? networks : networks.And(Country.Holds(origin.Country)).And(Asn.Holds(origin.Asn));
     }
+
+    public override string ToString() => string.Join(", ", new[]
+    {
+        Show("in", In.Text), Show("not", NotIn.Text),
+        Show("country", string.Join(", ", Country.In)), Show("country not", string.Join(", ", Country.NotIn)),
+        Show("asn", string.Join(", ", Asn.In)), Show("asn not", string.Join(", ", Asn.NotIn)),
+    }.Where(s => s.Length > 0));
+
+    private static string Show(string key, string items) => items.Length == 0 ? "" : $"{key} [{items}]";
 }

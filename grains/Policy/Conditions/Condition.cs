@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
-using System.Net;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Network;
 
 namespace JitGrains.Policy.Conditions;
 
@@ -10,7 +10,7 @@ namespace JitGrains.Policy.Conditions;
 /// <param name="Request">The call.</param>
 /// <param name="Body">Its body as JSON.</param>
 /// <param name="Caller">Who calls.</param>
-/// <param name="Address">From where.</param>
+/// <param name="Origin">From where.</param>
 /// <param name="Now">When.</param>
 /// <param name="Strict">Whether the upstream reads values exactly as they are.</param>
 internal readonly record struct ConditionContext(
@@ -18,7 +18,7 @@ internal readonly record struct ConditionContext(
     CanonicalRequest? Request,
     JsonBody? Body,
     Caller? Caller,
-    IPAddress? Address,
+    CallOrigin Origin,
     DateTimeOffset Now,
     bool Strict);
 

@@ -11,7 +11,7 @@ internal sealed record BoundApi(ApiDefinition Definition, ImmutableArray<BoundAc
 /// <summary>Reads APIs.</summary>
 internal static class ApiBinder
 {
-    public static BoundApi? Read(string name, Cursor at)
+    public static BoundApi? Read(string name, Cursor at, Names names)
     {
         if (at.Shape(PolicyShapes.Api) is not { } keys)
             return null;
@@ -34,6 +34,7 @@ internal static class ApiBinder
             CircuitBreaker = keys["circuit_breaker"] is { } cb ? UpstreamBinder.CircuitBreaker(cb) : null,
             TryUnhealthy = keys["when_none_healthy"]?.Word("refuse", "try") == "try",
             Retries = keys["retries"]?.Integer(0, 3) ?? 0,
+            Network = keys["network"] is { } n ? names.Addresses.Filter(n) : null,
             Cors = keys["cors"] is { } c ? Cors(c) : null,
             Actions = [.. actions.Select(x => x.Definition)],
         };

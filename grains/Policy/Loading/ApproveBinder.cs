@@ -35,7 +35,7 @@ internal static class ApproveBinder
             DecideWithin = keys["decide_within"]?.Duration(Least, MostToDecide) ?? TimeSpan.FromMinutes(30),
             DenialCooldown = keys["denial_cooldown"]?.Duration(TimeSpan.Zero, MostToDecide) ?? TimeSpan.FromMinutes(10),
         };
-        return new ApproveRule(terms, keys["auto"] is { } auto ? ConditionBinder.When(auto) : null);
+        return new ApproveRule(terms, keys["auto"] is { } auto ? ConditionBinder.When(auto, names.Addresses) : null);
     }
 
     private static ImmutableArray<Stage> Stages(Cursor at, Names names)

@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Net;
-using JitGrains.Network;
 using JitGrains.Policy.Conditions;
 using JitGrains.Policy.Schema;
 using JitGrains.Policy.Yaml;
@@ -14,12 +12,12 @@ internal static class ConditionBinder
     private static readonly string[] Weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
     /// <summary>The conditions of a rule or of automatic approval.</summary>
-    public static ConditionSet When(Cursor? at) => Set(at, ConditionShapes.When);
+    public static ConditionSet When(Cursor? at, AddressBinder addresses) => Set(at, ConditionShapes.When, addresses);
 
     /// <summary>The conditions that belong to an action's identity.</summary>
-    public static ConditionSet Identity(Cursor? at) => Set(at, ConditionShapes.Identity);
+    public static ConditionSet Identity(Cursor? at) => Set(at, ConditionShapes.Identity, null);
 
-    private static ConditionSet Set(Cursor? at, Shape shape)
+    private static ConditionSet Set(Cursor? at, Shape shape, AddressBinder? addresses)
     {
         if (at is null || at.Value.Shape(shape) is not { } keys)
             return ConditionSet.Empty;
@@ -27,7 +25,7 @@ internal static class ConditionBinder
         foreach (var key in shape.Keys)
         {
             if (keys[key.Name] is { } value)
-                all.AddRange(Read(key.Name, value));
+                all.AddRange(Read(key.Name, value, addresses));
         }
 
         if (((YamlMap)at.Value.Node).Entries.IsEmpty)
@@ -35,48 +33,17 @@ internal static class ConditionBinder
         return new ConditionSet(all.ToImmutable());
     }
 
-    private static IEnumerable<Condition> Read(string key, Cursor value) => key switch
+    private static IEnumerable<Condition> Read(string key, Cursor value, AddressBinder? addresses) => key switch
     {
         "path" => FieldBinder.Fields(value, FieldSource.Path),
         "query" => FieldBinder.Fields(value, FieldSource.Query),
         "headers" => FieldBinder.Fields(value, FieldSource.Headers),
         "body" => FieldBinder.Fields(value, FieldSource.Body),
         "claims" => FieldBinder.Fields(value, FieldSource.Claims),
-        "address" => Address(value) is { } address ? [address] : [],
+        "address" => addresses!.Condition(value) is { } address ? [address] : [],
         "time" => Time(value) is { } time ? [time] : [],
         _ => throw new ArgumentOutOfRangeException(nameof(key)),
     };
-
-    private static AddressCondition? Address(Cursor at)
-    {
-        if (at.Node is YamlList)
-            return Networks(at) is { IsEmpty: false } networks ? new AddressCondition(networks, []) : null;
-        if (at.Shape(ConditionShapes.Address) is not { } keys)
-            return null;
-        var inside = keys["in"] is { } i ? Networks(i) : [];
-        var outside = keys["not"] is { } n ? Networks(n) : [];
-        if (!inside.IsEmpty && inside.All(network => outside.Any(o => Covers(o, network))))
-            return at.Fail<AddressCondition>("no address is in these networks and not in the others");
-        return inside.IsEmpty && outside.IsEmpty ? null : new AddressCondition(inside, outside);
-    }
-
-    private static bool Covers(IPNetwork outer, IPNetwork inner) => outer.PrefixLength <= inner.PrefixLength && outer.Contains(inner.BaseAddress);
-
-    private static ImmutableArray<IPNetwork> Networks(Cursor at)
-    {
-        var all = ImmutableArray.CreateBuilder<IPNetwork>();
-        foreach (var item in at.Items())
-        {
-            if (item.Text(64) is not { } text)
-                continue;
-            if (AddressText.TryNetwork(text, out var network, out var problem))
-                all.Add(network);
-            else
-                item.Error($"'{Shown.Text(text)}' {problem}");
-        }
-
-        return all.ToImmutable();
-    }
 
     private static TimeCondition? Time(Cursor at)
     {

@@ -19,6 +19,9 @@ internal sealed class Names(string? realm)
 
     public IReadOnlyDictionary<string, BoundGroup> Groups => groups;
 
+    /// <summary>What is named of addresses.</summary>
+    public AddressBinder Addresses { get; } = new();
+
     /// <summary>Takes in a declaration.</summary>
     public void Declare(Cursor key, Cursor value)
     {

@@ -7,7 +7,7 @@ using JitGrains.Policy.Yaml;
 namespace JitGrains.Policy.Loading;
 
 /// <summary>Everything that the files say, read but not yet checked as a whole.</summary>
-internal sealed record BoundPolicy(Names Names, ImmutableArray<BoundApi> Apis, ImmutableArray<BoundRule> Rules, ImmutableArray<BoundLimit> Limits, ProblemSink Problems)
+internal sealed record BoundPolicy(Names Names, NetworkFilter? Network, ImmutableArray<BoundApi> Apis, ImmutableArray<BoundRule> Rules, ImmutableArray<BoundLimit> Limits, ProblemSink Problems)
 {
     public IEnumerable<BoundAction> Actions => Apis.SelectMany(a => a.Actions);
 }
@@ -28,7 +28,9 @@ internal static class PolicyBinder
         var names = new Names(Realm(roots));
         foreach (var (key, value) in roots.SelectMany(r => r["groups"]?.Entries() ?? []))
             names.Declare(value with { Node = key }, value);
-        var bound = new BoundPolicy(names, Apis(roots), Rules(roots, names, version), LimitBinder.ReadAll(roots, names), problems);
+        foreach (var (key, value) in roots.SelectMany(r => r["networks"]?.Entries() ?? []))
+            names.Addresses.Declare(value with { Node = key }, value);
+        var bound = new BoundPolicy(names, Network(roots, names), Apis(roots, names), Rules(roots, names, version), LimitBinder.ReadAll(roots, names), problems);
 
         // A part that could not be read is missing below; what is said about the rest would mislead.
         if (roots.Length < files.Length)
@@ -55,7 +57,15 @@ internal static class PolicyBinder
         return realm;
     }
 
-    private static ImmutableArray<BoundApi> Apis(ImmutableArray<ShapeReader> roots)
+    private static NetworkFilter? Network(ImmutableArray<ShapeReader> roots, Names names)
+    {
+        var all = roots.Select(r => r["network"]).OfType<Cursor>().ToArray();
+        foreach (var further in all.Skip(1))
+            further.Error($"another file says from where calls are taken ({all[0].Place}); one policy has one filter");
+        return all.Length == 0 ? null : names.Addresses.Filter(all[0]);
+    }
+
+    private static ImmutableArray<BoundApi> Apis(ImmutableArray<ShapeReader> roots, Names names)
     {
         var all = ImmutableArray.CreateBuilder<BoundApi>();
         var places = new Dictionary<string, SourcePlace>(StringComparer.Ordinal);
@@ -66,7 +76,7 @@ internal static class PolicyBinder
                 continue;
             if (!places.TryAdd(name, key.Place))
                 at.Error($"the API '{name}' is there twice; the first is at {places[name]}");
-            else if (ApiBinder.Read(name, value) is { } api)
+            else if (ApiBinder.Read(name, value, names) is { } api)
                 all.Add(api);
         }
 
@@ -110,7 +120,7 @@ internal static class PolicyBinder
             apis.Add(new CompiledApi(api.Definition with { Actions = [.. actions.Select(a => a.Definition)] }, actions, api.Keys.At.Place));
         }
 
-        return new CompiledPolicy(version, bound.Names.Realm, apis.ToImmutable(), [.. bound.Rules.Select(r => r.Rule)], [.. bound.Limits.Select(l => l.Limit)]);
+        return new CompiledPolicy(version, bound.Names.Realm, apis.ToImmutable(), [.. bound.Rules.Select(r => r.Rule)], [.. bound.Limits.Select(l => l.Limit)], bound.Network);
     }
 
     // An action that competes for the same calls and is told by the body makes this one need it too.

@@ -21,7 +21,7 @@ internal static class RuleBinder
         var effect = keys["effect"]?.Word("deny", "approve", "allow");
         var who = keys["who"] is { } w ? Who(w, names) : null;
         var actions = keys["actions"] is { } a ? Actions(a) : null;
-        var when = ConditionBinder.When(keys["when"]);
+        var when = ConditionBinder.When(keys["when"], names.Addresses);
         var approve = keys["approve"] is { } p ? ApproveBinder.Read(p, names, name ?? "", version) : null;
         if (effect == "approve" && keys["approve"] is null)
             at.Error("effect: approve needs an approve block that says who approves");

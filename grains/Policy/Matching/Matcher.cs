@@ -94,7 +94,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
     // cannot be told, or holds for two, is nobody's action.
     private static Resolution Resolve(List<CompiledAction> candidates, CanonicalRequest request, JsonBody? body, bool strict)
     {
-        var context = new ConditionContext(null, request, body, null, null, default, strict);
+        var context = new ConditionContext(null, request, body, null, default, default, strict);
         var unknown = false;
         for (var i = 0; i < candidates.Count;)
         {

@@ -14,11 +14,13 @@ internal static class CaseShapes
         new("headers", new MapType(new EitherType(Types.Text, Types.Texts)), "Headers; a list sends one several times."),
         new("body", new EitherType(new AnyMapType(), Types.Text), "A mapping is sent as JSON (application/json unless headers say otherwise), text as it is."),
         new("address", Types.Text, "The caller's address. Default unknown."),
+        new("country", Types.Text, "The address's country, as an address table would say. Default unknown."),
+        new("asn", new EitherType(Types.Number, Types.Text), "The number of the address's network (autonomous system). Default unknown."),
         new("at", Types.Text, "The time, 2026-03-04T12:00:00Z. Default that of the run."),
         new("expect", Types.Word("allow", "approve", "deny"), "What must come out. Every refusal is a deny.", Required: true),
         new("rule", Types.Text, "The rule that must decide; of several approve rules, names joined with +."),
         new("automatic", Types.Flag, "Whether policy itself must approve."),
-        new("refusal", Types.Text, "The code of the refusal that must come before any rule: confusable-target, encoded-slash, ambiguous-action..."),
+        new("refusal", Types.Text, "The code of the refusal that must come before any rule: network-denied, confusable-target, encoded-slash, ambiguous-action..."),
         new("limits", new ListType(Types.Name), "The limits that must count the call: these and no others."));
 
     public static readonly Shape Root = new("cases", "Cases of a policy.",

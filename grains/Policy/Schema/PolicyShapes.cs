@@ -17,6 +17,8 @@ internal static class Types
     public static readonly ValueType Texts = new ListType(Text, NotEmpty: true);
     public static readonly ValueType Scalar = new EitherType(Text, Number, Flag);
 
+    public static readonly ValueType Networks = new ListType(new TextType(), NotEmpty: true);
+
     public static ValueType Word(params string[] words) => new TextType(OneOf: [.. words]);
 }
 
@@ -29,6 +31,10 @@ internal static class PolicyShapes
         new("exposed_headers", Texts, "Response headers exposed beyond ours."),
         new("allow_credentials", Flag, "Whether credentials may be sent. Default false."),
         new("max_age", Duration, "How long a preflight's answer may be cached. Default 10m."));
+
+    public static readonly Shape Network = new("network", "From where calls are taken at all, before anybody is asked who they are.",
+        new("deny", ConditionShapes.Places, "From none of these: networks, or what address conditions say. What is not known is denied."),
+        new("allow", ConditionShapes.Places, "From one of these only."));
 
     public static readonly Shape Action = new("action", "A named operation of an API.",
         new("methods", new ListType(new TextType("^[A-Z][A-Z-]{0,19}$"), NotEmpty: true), "Methods, upper case. HEAD is a method of its own; CONNECT means a WebSocket over HTTP/2 (RFC 8441).", Required: true),
@@ -60,6 +66,7 @@ internal static class PolicyShapes
         new("circuit_breaker", new ShapeType(UpstreamShapes.CircuitBreaker), "Gives an upstream that fails calls none for a while. Default never."),
         new("when_none_healthy", Word("refuse", "try"), "Whether calls are refused (503) or tried all the same where no upstream is healthy. Default refuse."),
         new("retries", new IntegerType(0, 3), "How often a call that did not reach an upstream is sent again; never one under a counted grant. Default 0."),
+        new("network", new ShapeType(Network), "From where calls are taken at all. Default anywhere."),
         new("cors", new ShapeType(Cors), "Browsers of other origins that may call. Default none."),
         new("actions", new MapType(new ShapeType(Action), NamePattern), "Actions by name; names are unique over all APIs.", Required: true));
 
@@ -106,6 +113,8 @@ internal static class PolicyShapes
         new("version", new IntegerType(1, 1), "The version of this format: 1.", Required: true),
         new("realm", Name, "The realm of principals and groups written without one."),
         new("groups", new MapType(new ShapeType(Group), NamePattern), "Groups that rules may name."),
+        new("networks", new MapType(Networks, "^[A-Za-z][A-Za-z0-9._-]{0,63}$"), "Networks (CIDR) and addresses by name, for network and address."),
+        new("network", new ShapeType(Network), "From where calls are taken at all, whatever they are for. Default anywhere."),
         new("apis", new MapType(new ShapeType(Api), NamePattern), "Protected upstreams by name."),
         new("rules", new ListType(new ShapeType(Rule)), "Rules; the order decides only which name a decision bears."),
         new("limits", new MapType(new ShapeType(LimitShapes.Limit), NamePattern), "Rate limits by name. Callers see the names."));
@@ -159,9 +168,25 @@ internal static class ConditionShapes
         new("headers", Fields, "Headers by name."),
         new("body", Fields, "JSON body fields: amount, customer.country, or a JSON Pointer /items/0/sku."));
 
+    private static readonly ValueType CountryCode = new TextType("^[A-Z]{2}$");
+
+    private static readonly ValueType Number32 = new EitherType(Number, new TextType("^AS[0-9]{1,10}$"));
+
+    public static readonly Shape Country = new("country", "The country by the address table.",
+        new("in", new ListType(CountryCode, NotEmpty: true), "One of these."),
+        new("not", new ListType(CountryCode, NotEmpty: true), "None of these."));
+
+    public static readonly Shape Asn = new("asn", "The network (autonomous system) by the address table.",
+        new("in", new ListType(Number32, NotEmpty: true), "One of these."),
+        new("not", new ListType(Number32, NotEmpty: true), "None of these."));
+
     public static readonly Shape Address = new("address", "The caller's address.",
-        new("in", Texts, "In one of these networks (CIDR)."),
-        new("not", Texts, "In none of these networks (CIDR)."));
+        new("in", Networks, "In one of these networks: CIDR, addresses, or names under networks."),
+        new("not", Networks, "In none of these networks."),
+        new("country", new EitherType(CountryCode, new ListType(CountryCode, NotEmpty: true), new ShapeType(Country)), "Its country by the address table, two letters (ISO 3166-1)."),
+        new("asn", new EitherType(Number32, new ListType(Number32, NotEmpty: true), new ShapeType(Asn)), "The number of its network (autonomous system) by the address table."));
+
+    public static readonly ValueType Places = new ListType(new EitherType(Text, new ShapeType(Address)), NotEmpty: true);
 
     public static readonly Shape Time = new("time", "Weekdays and hours.",
         new("days", new ListType(new TextType("^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"), NotEmpty: true), "Days and ranges of days: mon-fri. Default all."),
@@ -176,7 +201,7 @@ internal static class ConditionShapes
         new("headers", Fields, "Headers by name."),
         new("body", Fields, "JSON body fields: amount, customer.country, or a JSON Pointer /items/0/sku."),
         new("claims", Fields, "Claims of the caller's token by name."),
-        new("address", new EitherType(Texts, new ShapeType(Address)), "The caller's address: networks (CIDR)."),
+        new("address", new EitherType(Texts, new ShapeType(Address)), "The caller's address: networks (CIDR, or names), its country, its autonomous system."),
         new("time", new ShapeType(Time), "Weekdays and hours."));
 }
 

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Network;
 using JitGrains.Policy;
 
 namespace JitGrains.UnitTests.Policy;
@@ -52,14 +53,14 @@ internal static class Given
     };
 
     /// <summary>Matches and evaluates as the gateway does.</summary>
-    public static PolicyDecision Decide(this CompiledPolicy policy, CanonicalRequest request, Caller? caller = null, string? body = null, string? address = null, DateTimeOffset? now = null)
+    public static PolicyDecision Decide(this CompiledPolicy policy, CanonicalRequest request, Caller? caller = null, string? body = null, string? address = null, DateTimeOffset? now = null, CallOrigin? origin = null)
     {
         var json = Body(body);
         var found = Assert.IsType<ActionMatch.Found>(policy.Match(request, json));
-        return policy.Evaluate(policy.Input(found, request, caller ?? Caller(), json, address, now));
+        return policy.Evaluate(policy.Input(found, request, caller ?? Caller(), json, address, now, origin));
     }
 
-    public static PolicyInput Input(this CompiledPolicy policy, ActionMatch.Found found, CanonicalRequest request, Caller caller, JsonBody? body = null, string? address = null, DateTimeOffset? now = null) => new()
+    public static PolicyInput Input(this CompiledPolicy policy, ActionMatch.Found found, CanonicalRequest request, Caller caller, JsonBody? body = null, string? address = null, DateTimeOffset? now = null, CallOrigin? origin = null) => new()
     {
         Caller = caller,
         Api = policy.Apis.Single(a => a.Name == found.Api.Name),
@@ -67,7 +68,7 @@ internal static class Given
         Captures = found.Captures,
         Request = request,
         Body = body,
-        Address = address is null ? null : IPAddress.Parse(address),
+        Origin = origin ?? new CallOrigin(address is null ? null : IPAddress.Parse(address)),
         Now = now ?? Noon,
     };
 

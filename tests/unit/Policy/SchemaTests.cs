@@ -92,11 +92,12 @@ public class SchemaTests
     private static JsonObject Everything() => JsonNode.Parse("""
         {
           "version": 1, "realm": "dev", "groups": {"managers": {"members": ["user:bob", "user:carol"]}, "all": {}},
+          "networks": {"office": ["198.51.100.0/24"]}, "network": {"deny": ["10.1.0.0/16", {"in": ["10.2.0.0/16"], "country": ["DE"]}], "allow": ["office", "10.0.0.0/8"]},
           "apis": {"a": {
             "upstreams": ["http://127.0.0.1:1"], "host": "a.example.com", "prefix": "/a", "mode": "observe", "dialect": "loose",
             "forward_authorization": true, "upstream_timeout": "10s", "upstream_http2": true, "connect_timeout": "1s", "load_balancing": "first",
             "health_check": {"path": "/healthz", "interval": "2s", "timeout": "1s", "failures": 3}, "circuit_breaker": {"failure_percent": 50, "open_for": "50s"},
-            "when_none_healthy": "try", "retries": 1,
+            "when_none_healthy": "try", "retries": 1, "network": {"allow": ["office"]},
             "cors": {"origins": ["https://app.example.com"], "allowed_headers": ["x-a"], "exposed_headers": ["x-b"], "allow_credentials": true, "max_age": "1m"},
             "actions": {
               "a.pay": {
@@ -112,7 +113,7 @@ public class SchemaTests
              "when": {
                "path": {"id": {"equals": "x", "in": ["x", "y"], "not": {"prefix": "z"}, "prefix": "x", "suffix": "x", "matches": "x+", "exists": true}},
                "query": {"n": {"less_than": 9, "at_most": 9, "greater_than": 1, "at_least": 1}}, "headers": {"x-d": "1"}, "body": {"b": {"contains": "x"}},
-               "claims": {"c": true}, "address": {"in": ["10.0.0.0/8"], "not": ["10.1.0.0/16"]},
+               "claims": {"c": true}, "address": {"in": ["10.0.0.0/8"], "not": ["10.1.0.0/16"], "country": {"in": ["DE"], "not": ["FR"]}, "asn": {"in": [64500], "not": [64501]}},
                "time": {"days": ["mon-fri"], "from": "09:00", "to": "17:00", "zone": "Europe/Berlin", "outside": true}
              }},
             {"name": "yes", "who": {"principals": ["user:alice"], "groups": ["all"]}, "actions": {"access": ["write"], "sensitivity": ["high"]}, "effect": "approve",

@@ -23,9 +23,9 @@ public sealed class PolicyGateTests
     {
         await using var host = await Approved();
         var gate = host.Services.GetRequiredService<PolicyGate>();
-        var open = Assert.IsType<GateAnswer.Open>(await gate.EnterAsync(Olga(host), Change, null));
+        var open = Assert.IsType<GateAnswer.Open>(await gate.EnterAsync(Olga(host), Change, default));
         Assert.NotNull(open.Use);
-        Assert.IsNotType<GateAnswer.Open>(await gate.EnterAsync(Olga(host), Change, null));
+        Assert.IsNotType<GateAnswer.Open>(await gate.EnterAsync(Olga(host), Change, default));
     }
 
     [Fact]
@@ -33,8 +33,8 @@ public sealed class PolicyGateTests
     {
         await using var host = await Approved();
         var restored = ActivatorUtilities.CreateInstance<PolicyGate>(host.Services, new Restored());
-        Assert.IsNotType<GateAnswer.Open>(await restored.EnterAsync(Olga(host), Change, null));
-        Assert.IsType<GateAnswer.Open>(await host.Services.GetRequiredService<PolicyGate>().EnterAsync(Olga(host), Change, null));
+        Assert.IsNotType<GateAnswer.Open>(await restored.EnterAsync(Olga(host), Change, default));
+        Assert.IsType<GateAnswer.Open>(await host.Services.GetRequiredService<PolicyGate>().EnterAsync(Olga(host), Change, default));
     }
 
     [Fact]
@@ -52,14 +52,14 @@ public sealed class PolicyGateTests
         Assert.Equal(request, grant.RequestId);
 
         var gate = host.Services.GetRequiredService<PolicyGate>();
-        Assert.IsNotType<GateAnswer.Open>(await gate.EnterAsync(Olga(host), Change, null));
+        Assert.IsNotType<GateAnswer.Open>(await gate.EnterAsync(Olga(host), Change, default));
     }
 
     [Fact]
     public async Task What_came_of_a_change_is_recorded_once_the_store_takes_it()
     {
         await using var host = await Approved();
-        var open = Assert.IsType<GateAnswer.Open>(await host.Services.GetRequiredService<PolicyGate>().EnterAsync(Olga(host), Change, null));
+        var open = Assert.IsType<GateAnswer.Open>(await host.Services.GetRequiredService<PolicyGate>().EnterAsync(Olga(host), Change, default));
         var busy = new BusyPrincipal(host.Services.GetRequiredService<IGrainFactory>(), times: 3, () => new StoreUnavailableException("busy", new TimeoutException()));
         var left = Gate(host, busy).LeaveAsync(open, done: true);
         while (!left.IsCompleted)
@@ -76,7 +76,7 @@ public sealed class PolicyGateTests
     public async Task Who_made_a_change_has_the_answer_though_its_outcome_cannot_be_recorded()
     {
         await using var host = await Approved();
-        var open = Assert.IsType<GateAnswer.Open>(await host.Services.GetRequiredService<PolicyGate>().EnterAsync(Olga(host), Change, null));
+        var open = Assert.IsType<GateAnswer.Open>(await host.Services.GetRequiredService<PolicyGate>().EnterAsync(Olga(host), Change, default));
         var broken = new BusyPrincipal(host.Services.GetRequiredService<IGrainFactory>(), times: int.MaxValue, () => new InvalidOperationException("a bug"));
         await Gate(host, broken).LeaveAsync(open, done: true);
         Assert.Equal((null, 1), (await Outcome(host, open), broken.Asked));
@@ -97,7 +97,7 @@ public sealed class PolicyGateTests
     }
 
     private static async Task<string> Ask(SiloHost host) =>
-        Assert.IsType<GateAnswer.Pending>(await host.Services.GetRequiredService<PolicyGate>().EnterAsync(Olga(host), Change, null)).RequestId;
+        Assert.IsType<GateAnswer.Pending>(await host.Services.GetRequiredService<PolicyGate>().EnterAsync(Olga(host), Change, default)).RequestId;
 
     private static Caller Olga(SiloHost host) => new()
     {
