@@ -23,16 +23,28 @@ internal sealed class Execution : IDisposable
     /// <summary>Timers take no longer spans; what ends later than that ends with the process.</summary>
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(40);
 
+    /// <summary>So much before its deadline it gets a timer; more than a look each second can be late.</summary>
+    private static readonly TimeSpan Near = TimeSpan.FromSeconds(3);
+
     private readonly CancellationTokenSource cancellation = new();
     private readonly Lock gate = new();
     private TaskCompletionSource? settled;
+    private readonly Action? watched;
     private ITimer? timer;
+    private TimeProvider? clock;
     private DateTimeOffset endsAt = DateTimeOffset.MaxValue;
+    private string endsBecause = "";
     private int state;
     private bool disposed;
 
-    public Execution(Caller caller, Grant? grant, bool drain, string incarnation)
+    /// <param name="caller">Whose call it is.</param>
+    /// <param name="grant">The grant it runs under, if any.</param>
+    /// <param name="drain">Whether it outlives grant and token once started.</param>
+    /// <param name="incarnation">The gateway incarnation under which it begins.</param>
+    /// <param name="watched">Called where it has a deadline that is not near; then <see cref="ArmIfNear"/> is to be called each second. Without it, any deadline has a timer.</param>
+    public Execution(Caller caller, Grant? grant, bool drain, string incarnation, Action? watched = null)
     {
+        this.watched = watched;
         Caller = caller;
         CallerKey = caller.Key;
         Grant = grant;
@@ -102,13 +114,50 @@ internal sealed class Execution : IDisposable
     {
         var left = deadline - time.GetUtcNow();
         if (left <= TimeSpan.Zero)
-            End(because);
-        else if (left < LongestTimer && deadline < endsAt)
         {
-            timer?.Dispose();
-            endsAt = deadline;
-            timer = time.CreateTimer(_ => End(because), null, left, Timeout.InfiniteTimeSpan);
+            End(because);
+            return;
         }
+
+        if (left >= LongestTimer)
+            return;
+        lock (gate)
+        {
+            if (deadline >= endsAt || disposed)
+                return;
+            (endsAt, endsBecause, clock) = (deadline, because, time);
+            timer?.Dispose();
+            timer = null;
+            if (left <= Near || watched is null)
+            {
+                Arm(left);
+                return;
+            }
+        }
+
+        // Nearly all are over long before: a timer for each would cost more than the rest of what is kept of it.
+        watched();
+    }
+
+    /// <summary>Gives it a timer of its own where its deadline is near; true where it is yet to be watched.</summary>
+    internal bool ArmIfNear()
+    {
+        lock (gate)
+        {
+            if (disposed || clock is null || timer is not null)
+                return false;
+            var left = endsAt - clock.GetUtcNow();
+            if (left > Near)
+                return true;
+            Arm(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            return false;
+        }
+    }
+
+    private void Arm(TimeSpan left)
+    {
+        var because = endsBecause;
+        timer = clock!.CreateTimer(_ => End(because), null, left, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>It must end: what let it run is gone, or its time is over.</summary>
@@ -143,12 +192,12 @@ internal sealed class Execution : IDisposable
     public void Dispose()
     {
         Stripe?.Remove(this);
-        timer?.Dispose();
         lock (gate)
         {
             if (disposed)
                 return;
             disposed = true;
+            timer?.Dispose();
             cancellation.Dispose();
         }
 

@@ -15,8 +15,10 @@ namespace JitGrains.Gateway.Executions;
 /// remembered registers first and then checks that it is still current; what ends it drops it first and then ends what is
 /// registered. So one of the two sees the other. Thread-safe.
 /// </summary>
-internal sealed class ExecutionRegistry(GrantViews views, IGatewayLease lease, LeaseTime time) : IInvalidationTarget, ICommitObserver
+internal sealed class ExecutionRegistry : IInvalidationTarget, ICommitObserver, IDisposable
 {
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// How long an execution whose action drains may take to show that its first byte went out, before it is cut like one
     /// that did not begin.
@@ -24,6 +26,19 @@ internal sealed class ExecutionRegistry(GrantViews views, IGatewayLease lease, L
     private static readonly TimeSpan ShowStart = TimeSpan.FromMilliseconds(150);
 
     private readonly ExecutionStripe[] stripes = [.. Enumerable.Range(0, 64).Select(_ => new ExecutionStripe())];
+    private readonly GrantViews views;
+    private readonly IGatewayLease lease;
+    private readonly LeaseTime time;
+    private readonly ITimer look;
+    private readonly Action watched;
+    private int willLook;
+
+    public ExecutionRegistry(GrantViews views, IGatewayLease lease, LeaseTime time)
+    {
+        (this.views, this.lease, this.time) = (views, lease, time);
+        look = time.Provider.CreateTimer(static me => ((ExecutionRegistry)me!).LookAtDeadlines(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        watched = LookSoon;
+    }
 
     /// <summary>How many are under way.</summary>
     public int Count => stripes.Sum(s => s.Count);
@@ -34,7 +49,7 @@ internal sealed class ExecutionRegistry(GrantViews views, IGatewayLease lease, L
     /// <param name="drain">Whether it outlives its grant and token once started.</param>
     public Execution Register(Caller caller, Grant? grant, bool drain)
     {
-        var execution = new Execution(caller, grant, drain, lease.Incarnation);
+        var execution = new Execution(caller, grant, drain, lease.Incarnation, watched);
         StripeOf(execution.CallerKey).Add(execution);
         return execution;
     }
@@ -124,6 +139,26 @@ internal sealed class ExecutionRegistry(GrantViews views, IGatewayLease lease, L
                     execution.End(ForwardErrors.GrantEnded);
             }
         }
+    }
+
+    public void Dispose() => look.Dispose();
+
+    private void LookSoon()
+    {
+        if (Volatile.Read(ref willLook) == 0 && Interlocked.Exchange(ref willLook, 1) == 0)
+            look.Change(BetweenLooks, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Once a second while something with a deadline is under way.</summary>
+    private void LookAtDeadlines()
+    {
+        // Before looking: whoever comes while this looks has it look again.
+        Volatile.Write(ref willLook, 0);
+        var watch = false;
+        foreach (var execution in Where(static _ => true))
+            watch |= execution.ArmIfNear();
+        if (watch)
+            LookSoon();
     }
 
     private async Task End(List<Execution> reached, string because, bool terminate, CancellationToken cancellationToken)

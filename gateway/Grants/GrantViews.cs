@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using JitGrains.Approvals;
 using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Grants;
+using JitGrains.Identity;
 using JitGrains.Principals;
 using JitGrains.Gateway.Hosting;
 
@@ -11,13 +13,27 @@ namespace JitGrains.Gateway.Grants;
 internal sealed class GrantsSnapshot(PrincipalView view)
 {
     private volatile bool dropped;
+    private Stood? stood;
 
     public PrincipalView View => view;
+
+    /// <summary>Whether one of these grants still stands under the terms of a rule; the last answer is remembered, for its caller asks again and again.</summary>
+    public bool StillStands(Grant grant, ApprovalTerms terms, Caller caller)
+    {
+        if (Volatile.Read(ref stood) is { } known && ReferenceEquals(known.Grant, grant) && ReferenceEquals(known.Terms, terms))
+            return true;
+        if (!Quorum.StillStands(grant, terms, caller.Involved))
+            return false;
+        Volatile.Write(ref stood, new Stood(grant, terms));
+        return true;
+    }
 
     /// <summary>Whether nothing has changed since as far as this gateway was told. Read it after registering what relies on it.</summary>
     public bool IsCurrent => !dropped;
 
     public void Drop() => dropped = true;
+
+    private sealed record Stood(Grant Grant, ApprovalTerms Terms);
 }
 
 /// <summary>

@@ -5,7 +5,7 @@ internal static class HostLogging
 {
     /// <summary>Categories of the framework that write whole addresses: with them goes what policy masks in queries.</summary>
     private static readonly string[] WritingAddresses =
-        ["Microsoft.AspNetCore.Hosting.Diagnostics", "Microsoft.AspNetCore.Server.Kestrel.BadRequests", "Yarp.ReverseProxy.Forwarder"];
+        ["Microsoft.AspNetCore.Server.Kestrel.BadRequests", "Yarp.ReverseProxy.Forwarder"];
 
     /// <summary>Sets it up.</summary>
     /// <param name="logging">The host's logging.</param>
@@ -17,5 +17,8 @@ internal static class HostLogging
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => started() && level >= LogLevel.Warning);
         foreach (var category in WritingAddresses)
             logging.AddFilter(category, LogLevel.Warning);
+        // It also writes whole addresses. While anybody listens to it, each request gets an activity and a logging scope, whether
+        // somebody wants traces or not; where they are exported, the exporter's listener has the activities made.
+        logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
     }
 }

@@ -43,6 +43,9 @@ internal static class ListenerSetup
     /// <summary>One pipeline for each listener; a connection without one is answered by none.</summary>
     public static void Map(WebApplication app, GatewayOptions options)
     {
+        // Who calls is found out by the pipelines themselves; the framework's own parts for that, which YARP registers, stay out.
+        foreach (var part in (string[])["__AuthenticationMiddlewareSet", "__AuthorizationMiddlewareSet"])
+            ((IApplicationBuilder)app).Properties[part] = true;
         var clients = app.Services.GetRequiredService<ClientAddresses>();
         app.Use((context, next) =>
         {

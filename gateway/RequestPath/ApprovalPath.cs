@@ -211,6 +211,6 @@ internal sealed class ApprovalPath(
 internal sealed record BoundCall(Call Call, string? PayloadDigest)
 {
     /// <summary>What makes identical calls identical.</summary>
-    public string RejoinKey { get; } =
+    public string RejoinKey => field ??=
         Binding.RejoinKey.Compute(Call.Caller.Key, Call.Api.Name, Call.Action.Name, Call.Match.Resource, Call.Action.Binding, PayloadDigest);
 }

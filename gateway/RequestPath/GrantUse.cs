@@ -68,7 +68,7 @@ internal sealed class GrantUse(
         var now = time.GetUtcNow();
         foreach (var (grant, usesLeft) in snapshot.View.Grants)
         {
-            if (usesLeft is <= 0 || (onlyRequest is not null && grant.RequestId != onlyRequest) || !Covers(grant, bound, terms, now))
+            if (usesLeft is <= 0 || (onlyRequest is not null && grant.RequestId != onlyRequest) || !Covers(snapshot, grant, bound, terms, now))
                 continue;
             // One that costs no use comes first, then the one that ends first, which is the order of the view.
             if (grant.Uses is null)
@@ -79,7 +79,7 @@ internal sealed class GrantUse(
         return best;
     }
 
-    private bool Covers(Grant grant, BoundCall bound, ApprovalTerms terms, DateTimeOffset now)
+    private bool Covers(GrantsSnapshot snapshot, Grant grant, BoundCall bound, ApprovalTerms terms, DateTimeOffset now)
     {
         var call = bound.Call;
         return grant.Epoch == epoch.Current
@@ -89,7 +89,7 @@ internal sealed class GrantUse(
             && grant.Covers(call.Action.Name, call.Match.Resource, bound.PayloadDigest)
             // Its start is the approval, and it exists only since.
             && now < grant.ExpiresAt
-            && Quorum.StillStands(grant, terms, call.Caller.Involved);
+            && snapshot.StillStands(grant, terms, call.Caller);
     }
 
     private async Task<bool> RunMany(BoundCall bound, PolicyDecision.Approve rule, Grant grant, GrantsSnapshot snapshot)

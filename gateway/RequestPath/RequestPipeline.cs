@@ -143,7 +143,7 @@ internal sealed class RequestPipeline(
             }
 
             var json = body is null ? null : JsonBody.TryRead(request.SingleHeader("content-type"), request.SingleHeader("content-encoding"), body.Memory);
-            switch (policy.Match(request, json))
+            switch (outline.Match ?? policy.Match(request, json))
             {
                 case ActionMatch.Found found when limits?.Admits(caller, found) == false:
                     await limits.Refuse(found.Api);

@@ -65,6 +65,9 @@ public sealed record CanonicalRequest
     /// <summary>The path's segments; <c>/</c> has none, and a trailing slash adds an empty one.</summary>
     public required ImmutableArray<PathSegment> Segments { get; init; }
 
+    /// <summary>The segments, each percent-decoded once.</summary>
+    public required ImmutableArray<string> Decoded { get; init; }
+
     /// <summary>
     /// The segments in loose form, as a sloppier server might read them: case-folded, NFKC, parameters (<c>;x=y</c>) and
     /// trailing slash removed, decoded as often as it takes.

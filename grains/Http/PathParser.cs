@@ -5,15 +5,17 @@ namespace JitGrains.Http;
 /// <summary>Reads a path, strictly and loosely at once.</summary>
 internal static class PathParser
 {
-    public static CanonicalRefusal? Parse(string path, out ImmutableArray<PathSegment> segments, out ImmutableArray<string> loose)
+    public static CanonicalRefusal? Parse(string path, out ImmutableArray<PathSegment> segments, out ImmutableArray<string> decoded, out ImmutableArray<string> loose)
     {
         segments = [];
+        decoded = [];
         loose = [];
         if (path.Length == 1)
             return null;
 
         var count = path.AsSpan().Count('/');
         var strictly = ImmutableArray.CreateBuilder<PathSegment>(count);
+        var names = ImmutableArray.CreateBuilder<string>(count);
         var loosely = new LooseForm.Builder(count);
         for (var start = 1; start <= path.Length;)
         {
@@ -25,10 +27,12 @@ internal static class PathParser
             if (ReadSegment(raw, loosely, out var segment) is { } refusal)
                 return refusal;
             strictly.Add(segment);
+            names.Add(segment.Decoded);
             start = isLast ? path.Length + 1 : end + 1;
         }
 
         segments = strictly.MoveToImmutable();
+        decoded = names.MoveToImmutable();
         loose = loosely.ToImmutable();
         return null;
     }

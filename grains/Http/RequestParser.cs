@@ -57,7 +57,7 @@ public static class RequestParser
 
         if (TargetParser.Split(raw, authority, modern, out var path, out var query) is { } badTarget)
             return CanonicalResult.Refused(badTarget);
-        if (PathParser.Parse(path, out var segments, out var loose) is { } badPath)
+        if (PathParser.Parse(path, out var segments, out var decoded, out var loose) is { } badPath)
             return CanonicalResult.Refused(badPath);
         if (QueryParser.Parse(query, out var parameters) is { } badQuery)
             return CanonicalResult.Refused(badQuery);
@@ -71,6 +71,7 @@ public static class RequestParser
             RawPath = path,
             RawQuery = query,
             Segments = segments,
+            Decoded = decoded,
             LooseSegments = loose,
             Query = parameters,
             Headers = scan.Headers,

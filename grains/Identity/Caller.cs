@@ -9,6 +9,8 @@ namespace JitGrains.Identity;
 /// </summary>
 public sealed record Caller
 {
+    private Remembered remembered;
+
     /// <summary>The subject: on whose behalf the call is made.</summary>
     public required PrincipalId Principal { get; init; }
 
@@ -28,7 +30,10 @@ public sealed record Caller
     public required DateTimeOffset TokenExpiresAt { get; init; }
 
     /// <summary>Subject and whole actor chain in one string: the key of everything kept for this caller.</summary>
-    public string Key => KeyOf(Principal, Actors);
+    public string Key => remembered.Of(this).Key;
+
+    /// <summary>The groups in a row: going through a hash set costs more than what is done with each.</summary>
+    internal ReadOnlySpan<string> GroupList => remembered.Of(this).Groups;
 
     /// <summary>Everybody behind the call; none of them ever counts as its approver.</summary>
     public ImmutableArray<PrincipalId> Involved => [Principal, .. Actors];
@@ -36,4 +41,30 @@ public sealed record Caller
     /// <summary>The key of a subject with a chain of actors. The caret is not allowed in names, so keys cannot collide.</summary>
     public static string KeyOf(PrincipalId principal, ImmutableArray<PrincipalId> actors) =>
         actors.IsDefaultOrEmpty ? principal.Value : string.Join('^', actors.Prepend(principal).Select(p => p.Value));
+
+    /// <summary>
+    /// What was put together of a caller, with what of: a copy with other actors has its own. Which callers are equal does not
+    /// depend on it.
+    /// </summary>
+    private struct Remembered : IEquatable<Remembered>
+    {
+        private Made? made;
+
+        public Made Of(Caller caller)
+        {
+            if (Volatile.Read(ref made) is { } known && known.Principal == caller.Principal && known.Actors == caller.Actors && ReferenceEquals(known.From, caller.Groups))
+                return known;
+            var fresh = new Made(caller.Principal, caller.Actors, caller.Groups, KeyOf(caller.Principal, caller.Actors), [.. caller.Groups]);
+            Volatile.Write(ref made, fresh);
+            return fresh;
+        }
+
+        public readonly bool Equals(Remembered other) => true;
+
+        public override readonly bool Equals(object? obj) => obj is Remembered;
+
+        public override readonly int GetHashCode() => 0;
+    }
+
+    private sealed record Made(PrincipalId Principal, ImmutableArray<PrincipalId> Actors, ImmutableHashSet<string> From, string Key, string[] Groups);
 }

@@ -60,7 +60,7 @@ public abstract record PolicyDecision
 }
 
 /// <summary>Everything a rule may look at. Parts that are not known make a condition unevaluable (see <see cref="CompiledPolicy"/>).</summary>
-public sealed record PolicyInput
+public readonly record struct PolicyInput()
 {
     /// <summary>Who calls.</summary>
     public required Caller Caller { get; init; }

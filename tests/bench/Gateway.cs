@@ -26,11 +26,15 @@ internal sealed class Gateway : IAsyncDisposable
     /// <summary>The control plane's address.</summary>
     public string Control => control;
 
-    public static async Task<Gateway> StartAsync(string upstream, IReadOnlyDictionary<string, string>? environment = null)
+    /// <summary>Starts it.</summary>
+    /// <param name="upstream">The upstream's address, which takes the place of the policy's.</param>
+    /// <param name="environment">More of its environment.</param>
+    /// <param name="text">The policy; <c>policy.yaml</c> where none is given.</param>
+    public static async Task<Gateway> StartAsync(string upstream, IReadOnlyDictionary<string, string>? environment = null, string? text = null)
     {
         var folder = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;
         var policy = Path.Combine(folder, "policy.yaml");
-        var text = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "policy.yaml"));
+        text ??= await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "policy.yaml"));
         await File.WriteAllTextAsync(policy, text.Replace("http://127.0.0.1:8082", upstream, StringComparison.Ordinal));
         var (port, controlPort, samplePort) = (ServerProcess.FreePort(), ServerProcess.FreePort(), ServerProcess.FreePort());
         // The gateway's build output lies beside the bench's: .../tests/bench/bin/CONFIG/net10.0 and .../gateway/bin/CONFIG/net10.0.

@@ -9,6 +9,7 @@ return args switch
     ["baseline"] => await Baseline.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
     ["overload"] => await Overload.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
     ["soak", .. var rest] => await Soak.RunAsync(TimeSpan.FromMinutes(rest is ["--minutes", var minutes] ? int.Parse(minutes) : 30)),
+    ["gateway", .. var rest] => await GatewayBench.RunAsync(TimeSpan.FromSeconds(3), rounds: 5, rest),
     ["held", .. var rest] => await Held.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 10_000),
     ["postgres", .. var rest] => await PostgresBench.RunAsync([.. rest.Select(int.Parse)]),
     ["cluster"] => await ClusterBench.RunAsync(),
@@ -18,6 +19,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ./bench baseline | ./bench overload | ./bench soak [--minutes N] | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|uses]");
+    Console.Error.WriteLine("usage: ./bench baseline | ./bench gateway [ROW...] | ./bench overload | ./bench soak [--minutes N] | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|uses]");
     return 2;
 }

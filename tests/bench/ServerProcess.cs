@@ -26,6 +26,13 @@ internal sealed class ServerProcess : IAsyncDisposable
         return running.WorkingSet64;
     }
 
+    /// <summary>Processor time used so far, in its own code and in the kernel's.</summary>
+    public (TimeSpan User, TimeSpan System) ProcessorTime()
+    {
+        running.Refresh();
+        return (running.UserProcessorTime, running.PrivilegedProcessorTime);
+    }
+
     /// <summary>Open files and sockets.</summary>
     public int OpenFiles() => Directory.GetFileSystemEntries($"/proc/{running.Id}/fd").Length;
 
@@ -55,6 +62,13 @@ internal sealed class ServerProcess : IAsyncDisposable
         start.Environment["DOTNET_TieredPGO"] = "1";
         foreach (var (name, value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
             start.Environment[name] = value;
+        return await StartAsync(start, port);
+    }
+
+    /// <summary>Starts a program as it is described and waits until its port answers.</summary>
+    public static async Task<ServerProcess> StartAsync(ProcessStartInfo start, int port)
+    {
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.ErrorDataReceived += static (_, line) =>
@@ -69,7 +83,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         for (var i = 0; i < 600; i++)
         {
             if (process.HasExited)
-                throw new InvalidOperationException($"{Path.GetFileName(dll)} {string.Join(' ', arguments)} ended with {process.ExitCode}");
+                throw new InvalidOperationException($"{start.FileName} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}");
             try
             {
                 using var socket = new TcpClient();
@@ -83,7 +97,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
 
         await server.DisposeAsync();
-        throw new InvalidOperationException($"{Path.GetFileName(dll)} does not answer on port {port}");
+        throw new InvalidOperationException($"{start.FileName} {string.Join(' ', start.ArgumentList)} does not answer on port {port}");
     }
 
     public static int FreePort()

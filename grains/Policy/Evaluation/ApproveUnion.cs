@@ -27,7 +27,7 @@ internal static class ApproveUnion
         if (hopeless)
             return new PolicyDecision.Deny(Name(rules));
         if (rules.Length == 1)
-            return new PolicyDecision.Approve(rules[0].Name, automatic ? rules[0].Approve!.AutomaticTerms : rules[0].Approve!.Terms);
+            return automatic ? rules[0].AutomaticDemand : rules[0].Demand;
         var terms = TermsOf(rules) with { Automatic = automatic };
         return new PolicyDecision.Approve(terms.Rule, terms);
     }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using JitGrains.Approvals;
 using JitGrains.Identity;
@@ -6,7 +7,7 @@ using JitGrains.Policy.Conditions;
 namespace JitGrains.Policy.Evaluation;
 
 /// <summary>Whom a rule is about: somebody it lists or in a group it lists (or anyone), with all the claims it asks for.</summary>
-internal sealed record WhoSelector(bool Anyone, ImmutableHashSet<PrincipalId> Principals, ImmutableHashSet<string> Groups, ConditionSet Claims)
+internal sealed record WhoSelector(bool Anyone, FrozenSet<PrincipalId> Principals, FrozenSet<string> Groups, ConditionSet Claims)
 {
     /// <summary>
     /// Whether the rule is about this caller. A listed principal that only acts for the subject makes it unknown: what
@@ -20,7 +21,7 @@ internal sealed record WhoSelector(bool Anyone, ImmutableHashSet<PrincipalId> Pr
 
     public Truth IsNamed(Caller caller)
     {
-        if (Anyone || Principals.Contains(caller.Principal) || Overlaps(caller.Groups))
+        if (Anyone || Principals.Contains(caller.Principal) || Overlaps(caller.GroupList))
             return Truth.True;
         foreach (var actor in caller.Actors)
         {
@@ -31,9 +32,9 @@ internal sealed record WhoSelector(bool Anyone, ImmutableHashSet<PrincipalId> Pr
         return Truth.False;
     }
 
-    private bool Overlaps(ImmutableHashSet<string> groups)
+    private bool Overlaps(ReadOnlySpan<string> groups)
     {
-        if (Groups.IsEmpty)
+        if (Groups.Count == 0)
             return false;
         foreach (var group in groups)
         {
@@ -87,6 +88,8 @@ internal sealed record ApproveRule(ApprovalTerms Terms, ConditionSet? Auto)
 /// <summary>A rule ready to be evaluated. Immutable and thread-safe.</summary>
 internal sealed class CompiledRule
 {
+    private ImmutableArray<CompiledRule> alone;
+
     public required string Name { get; init; }
 
     public required RuleEffect Effect { get; init; }
@@ -104,6 +107,21 @@ internal sealed class CompiledRule
 
     /// <summary>Whether it holds for every call of its actions, whoever makes it.</summary>
     public bool HoldsForEveryone => Who is { Anyone: true, Claims.IsEmpty: true } && When.IsEmpty;
+
+    /// <summary>A list of nothing but this rule.</summary>
+    public ImmutableArray<CompiledRule> Alone => alone.IsDefault ? alone = [this] : alone;
+
+    /// <summary>The decision where it denies.</summary>
+    public PolicyDecision Deny => field ??= new PolicyDecision.Deny(Name);
+
+    /// <summary>The decision where it allows.</summary>
+    public PolicyDecision Allow => field ??= new PolicyDecision.Allow(Name);
+
+    /// <summary>The decision where it alone demands a grant.</summary>
+    public PolicyDecision Demand => field ??= new PolicyDecision.Approve(Name, Approve!.Terms);
+
+    /// <summary>The decision where it alone demands a grant, and approves by itself.</summary>
+    public PolicyDecision AutomaticDemand => field ??= new PolicyDecision.Approve(Name, Approve!.AutomaticTerms);
 
     public bool NeedsBody => When.NeedsBody || Approve?.Auto is { NeedsBody: true };
 }

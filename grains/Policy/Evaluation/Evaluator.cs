@@ -10,6 +10,9 @@ namespace JitGrains.Policy.Evaluation;
 internal sealed class Evaluator
 {
     private static readonly PolicyDecision NoMatch = new PolicyDecision.Deny(null);
+    /// <summary>Rules of one effect that may be about one caller; where there are more, all are looked at.</summary>
+    private const int MostSelected = 64;
+
     private readonly FrozenDictionary<string, ActionRules> byAction;
 
     public Evaluator(ImmutableArray<CompiledRule> rules, IEnumerable<ActionDefinition> actions)
@@ -27,25 +30,25 @@ internal sealed class Evaluator
         if (!byAction.TryGetValue(input.Action.Name, out var rules))
             return NoMatch;
         var context = ContextOf(input);
-        foreach (var rule in rules.Deny)
+        Span<int> room = stackalloc int[MostSelected];
+        var deny = rules.Deny.About(input.Caller, room);
+        for (var i = 0; i < deny.Count; i++)
         {
-            if (Applies(rule, context) != Truth.False)
-                return new PolicyDecision.Deny(rule.Name);
+            if (Applies(deny[i], context) != Truth.False)
+                return deny[i].Deny;
         }
 
         CompiledRule? allow = null;
-        foreach (var rule in rules.Allow)
+        var allowing = rules.Allow.About(input.Caller, room);
+        for (var i = 0; i < allowing.Count && allow is null; i++)
         {
-            if (Applies(rule, context) == Truth.True)
-            {
-                allow = rule;
-                break;
-            }
+            if (Applies(allowing[i], context) == Truth.True)
+                allow = allowing[i];
         }
 
-        var demanding = Demanding(rules.Approve, context, out var mayAsk);
+        var demanding = Demanding(rules.Approve.About(input.Caller, room), context, out var mayAsk);
         if (demanding.IsEmpty)
-            return allow is null ? NoMatch : new PolicyDecision.Allow(allow.Name);
+            return allow is null ? NoMatch : allow.Allow;
         return mayAsk || allow is not null ? ApproveUnion.Decide(demanding, context) : NoMatch;
     }
 
@@ -54,10 +57,10 @@ internal sealed class Evaluator
     {
         if (!byAction.TryGetValue(grant.Action, out var rules))
             return false;
-        if (rules.Approve.IsEmpty)
-            return !rules.Allow.IsEmpty;
+        if (rules.Approve.All.IsEmpty)
+            return !rules.Allow.All.IsEmpty;
         // Where several rules demand something, all of it is demanded: what meets none of them alone meets no union either.
-        return rules.Approve.Any(r => Quorum.StillStands(grant, r.Approve!.Auto is null ? r.Approve.Terms : r.Approve.AutomaticTerms, [grant.Principal, .. grant.Actors]));
+        return rules.Approve.All.Any(r => Quorum.StillStands(grant, r.Approve!.Auto is null ? r.Approve.Terms : r.Approve.AutomaticTerms, [grant.Principal, .. grant.Actors]));
     }
 
     /// <summary>Whether the ask's terms are those of approve rules for its action, and within them what is asked for.</summary>
@@ -66,8 +69,8 @@ internal sealed class Evaluator
         if (!byAction.TryGetValue(ask.Action, out var rules))
             return false;
         var names = ask.Terms.Rule.Split('+');
-        ImmutableArray<CompiledRule> named = [.. rules.Approve.Where(r => names.Contains(r.Name, StringComparer.Ordinal))];
-        if (named.IsEmpty || named.Length != names.Length || rules.Approve.Any(r => r.HoldsForEveryone && !named.Contains(r)))
+        ImmutableArray<CompiledRule> named = [.. rules.Approve.All.Where(r => names.Contains(r.Name, StringComparer.Ordinal))];
+        if (named.IsEmpty || named.Length != names.Length || rules.Approve.All.Any(r => r.HoldsForEveryone && !named.Contains(r)))
             return false;
         return ApproveUnion.TermsOf(named).IsSameAs(ask.Terms with { Automatic = false })
             && (!ask.Terms.Automatic || named.All(r => r.Approve!.Auto is not null))
@@ -88,17 +91,17 @@ internal sealed class Evaluator
 
     // An approve rule both restricts and lets ask. It restricts whomever it may be about; it lets only those ask whom it
     // is certainly about.
-    private static ImmutableArray<CompiledRule> Demanding(ImmutableArray<CompiledRule> rules, in ConditionContext context, out bool mayAsk)
+    private static ImmutableArray<CompiledRule> Demanding(RuleSet.Selected rules, in ConditionContext context, out bool mayAsk)
     {
         mayAsk = false;
         var demanding = ImmutableArray<CompiledRule>.Empty;
-        foreach (var rule in rules)
+        for (var i = 0; i < rules.Count; i++)
         {
-            var who = rule.Who.Evaluate(context);
-            if (who == Truth.False || rule.When.Evaluate(context) == Truth.False)
+            var who = rules[i].Who.Evaluate(context);
+            if (who == Truth.False || rules[i].When.Evaluate(context) == Truth.False)
                 continue;
             mayAsk |= who == Truth.True;
-            demanding = demanding.Add(rule);
+            demanding = demanding.IsEmpty ? rules[i].Alone : demanding.Add(rules[i]);
         }
 
         return demanding;
@@ -106,12 +109,12 @@ internal sealed class Evaluator
 
     private sealed class ActionRules(ImmutableArray<CompiledRule> rules)
     {
-        public ImmutableArray<CompiledRule> Deny { get; } = Of(rules, RuleEffect.Deny);
+        public RuleSet Deny { get; } = Of(rules, RuleEffect.Deny);
 
-        public ImmutableArray<CompiledRule> Approve { get; } = Of(rules, RuleEffect.Approve);
+        public RuleSet Approve { get; } = Of(rules, RuleEffect.Approve);
 
-        public ImmutableArray<CompiledRule> Allow { get; } = Of(rules, RuleEffect.Allow);
+        public RuleSet Allow { get; } = Of(rules, RuleEffect.Allow);
 
-        private static ImmutableArray<CompiledRule> Of(ImmutableArray<CompiledRule> rules, RuleEffect effect) => [.. rules.Where(r => r.Effect == effect)];
+        private static RuleSet Of(ImmutableArray<CompiledRule> rules, RuleEffect effect) => new(rules.Where(r => r.Effect == effect));
     }
 }

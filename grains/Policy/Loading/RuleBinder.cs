@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using JitGrains.Policy.Conditions;
 using JitGrains.Policy.Evaluation;
@@ -57,7 +58,7 @@ internal static class RuleBinder
             return keys.Near("anyone").Fail<WhoSelector>("anyone: true makes principals and groups mean nothing; give one or the other");
         if (anyone is null && !listed && keys["claims"] is null)
             return at.Fail<WhoSelector>("this is nobody; list principals, groups or claims, or say anyone: true");
-        return new WhoSelector(anyone == true || !listed, [.. principals], groups.ToImmutableHashSet(StringComparer.Ordinal), claims);
+        return new WhoSelector(anyone == true || !listed, principals.ToFrozenSet(), groups.ToFrozenSet(StringComparer.Ordinal), claims);
     }
 
     public static ActionSelector? Actions(Cursor at)

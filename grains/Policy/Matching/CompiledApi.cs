@@ -15,6 +15,9 @@ internal sealed class CompiledAction
     public required ConditionSet When { get; init; }
 
     public required SourcePlace Place { get; init; }
+
+    /// <summary>What a call of it is where its path has no parameters: the same for all.</summary>
+    public ActionMatch.Found? Found { get; set; }
 }
 
 /// <summary>An API ready to be matched.</summary>
@@ -30,7 +33,11 @@ internal sealed class CompiledApi
         Prefix = PathTemplate.Parse(definition.Prefix.Length == 1 ? "/" : definition.Prefix.TrimEnd('/'), out _)!;
         // A stable sort: of equally narrow templates the first in the file comes first.
         Actions = [.. actions.OrderBy(a => a.Template, Comparer<PathTemplate>.Create(PathTemplate.Compare))];
+        Exact = new ActionTrie(Actions, loose: false);
+        Loose = new ActionTrie(Actions, loose: true);
         ReadsLooselyAlike = Prefix.IsLoose && Actions.All(a => a.Template.IsLoose);
+        foreach (var action in Actions)
+            action.Found = action.Template.Parameters.IsEmpty ? new ActionMatch.Found(definition, action.Definition, ImmutableDictionary<string, string>.Empty, "") : null;
         if (definition.Host is { } host)
             (hostName, port) = HostSyntax.Split(host);
     }
@@ -43,6 +50,12 @@ internal sealed class CompiledApi
 
     /// <summary>The narrowest first.</summary>
     public ImmutableArray<CompiledAction> Actions { get; }
+
+    /// <summary>They by the segments of an exact path.</summary>
+    public ActionTrie Exact { get; }
+
+    /// <summary>They by the segments of a loose path.</summary>
+    public ActionTrie Loose { get; }
 
     /// <summary>Whether a request that is its own loose form finds the same in both readings.</summary>
     public bool ReadsLooselyAlike { get; }

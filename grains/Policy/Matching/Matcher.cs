@@ -19,7 +19,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
 
     public ActionMatch Match(CanonicalRequest request, JsonBody? body)
     {
-        var exact = ExactReading(request);
+        var exact = request.Decoded;
         var api = FindApi(request, exact, loose: false, out var hostKnown);
         if (api is null)
         {
@@ -27,9 +27,40 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
             return near is null or { Definition.StrictDialect: true } ? new ActionMatch.NoApi(!hostKnown) : new ActionMatch.Confusable(near.Definition, Loose);
         }
 
-        var candidates = Candidates(api, MethodOf(request), exact, loose: false);
+        return Match(api, request, body, exact, api.Exact.Find(MethodOf(request), exact));
+    }
+
+    /// <summary>What is known before the body is read: where no action in question needs that, already what the call is.</summary>
+    public MatchOutline Outline(CanonicalRequest request)
+    {
+        var exact = request.Decoded;
+        var api = FindApi(request, exact, loose: false, out _);
+        if (api is null)
+            return MatchOutline.NoApi;
+        var method = MethodOf(request);
+        var candidates = api.Exact.Find(method, exact);
+        var needsBody = false;
+        var limit = 0L;
+        Ask(candidates);
+        // What reads alike fits the same templates.
+        if (!(api.ReadsLooselyAlike && request.LooseSegments.AsSpan().SequenceEqual(exact.AsSpan())))
+            Ask(api.Loose.Find(method, request.LooseSegments));
+        return new MatchOutline(api.Definition, needsBody, limit, needsBody ? null : Match(api, request, null, exact, candidates));
+
+        void Ask(in Candidates found)
+        {
+            for (var i = 0; i < found.Count; i++)
+            {
+                needsBody |= found[i].Definition.NeedsBody;
+                limit = Math.Max(limit, found[i].Definition.BodyLimit);
+            }
+        }
+    }
+
+    private ActionMatch Match(CompiledApi api, CanonicalRequest request, JsonBody? body, ImmutableArray<string> exact, in Candidates candidates)
+    {
         var resolved = Resolve(candidates, request, body, api.Definition.StrictDialect);
-        if (HasStrayEncoding(request, resolved.Action ?? candidates.FirstOrDefault()))
+        if (HasStrayEncoding(request, resolved.Action ?? candidates.FirstOrDefault))
             return new ActionMatch.Confusable(api.Definition, Encoded);
         if (ReadsOtherwise(api, request, body, exact, candidates, resolved))
             return new ActionMatch.Confusable(api.Definition, Loose);
@@ -37,22 +68,11 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
             return new ActionMatch.Confusable(api.Definition, Ambiguous);
         if (resolved.Action is not { } action)
             return new ActionMatch.NoAction(api.Definition);
+        if (action.Found is { } same)
+            return same;
         var captures = Capture(action, request);
         return new ActionMatch.Found(api.Definition, action.Definition, captures, action.Template.Resource(captures));
     }
-
-    public MatchOutline Outline(CanonicalRequest request)
-    {
-        var exact = ExactReading(request);
-        var api = FindApi(request, exact, loose: false, out _);
-        if (api is null)
-            return new MatchOutline(null, NeedsBody: false, BodyLimit: 0);
-        var candidates = Candidates(api, MethodOf(request), exact, loose: false).Concat(Candidates(api, MethodOf(request), request.LooseSegments, loose: true)).ToArray();
-        return new MatchOutline(api.Definition, candidates.Any(c => c.Definition.NeedsBody), candidates.Select(c => c.Definition.BodyLimit).DefaultIfEmpty(0).Max());
-    }
-
-    private static ImmutableArray<string> ExactReading(CanonicalRequest request) =>
-        ImmutableArray.CreateRange(request.Segments, s => s.Decoded);
 
     private CompiledApi? FindApi(CanonicalRequest request, ImmutableArray<string> segments, bool loose, out bool hostKnown)
     {
@@ -76,24 +96,14 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
             ? api.Prefix.Segments.Length > other.Prefix.Segments.Length
             : api.Definition.Host is not null;
 
-    private static List<CompiledAction> Candidates(CompiledApi api, string method, ImmutableArray<string> segments, bool loose)
-    {
-        var found = new List<CompiledAction>();
-        foreach (var action in api.Actions)
-        {
-            if (action.Definition.Methods.Contains(method) && action.Template.Fits(segments, loose))
-                found.Add(action);
-        }
-
-        return found;
-    }
-
     private readonly record struct Resolution(CompiledAction? Action, bool Ambiguous);
 
     // Narrowest templates first. Of equally narrow ones, one whose conditions hold beats one without conditions. What
     // cannot be told, or holds for two, is nobody's action.
-    private static Resolution Resolve(List<CompiledAction> candidates, CanonicalRequest request, JsonBody? body, bool strict)
+    private static Resolution Resolve(in Candidates candidates, CanonicalRequest request, JsonBody? body, bool strict)
     {
+        if (candidates.Count == 1 && candidates[0].When.IsEmpty)
+            return new Resolution(candidates[0], Ambiguous: false);
         var context = new ConditionContext(null, request, body, null, default, default, strict);
         var unknown = false;
         for (var i = 0; i < candidates.Count;)
@@ -147,7 +157,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
         return segment.Kind != SegmentKind.Literal && segment.Text == action.Definition.EncodedParameter;
     }
 
-    private bool ReadsOtherwise(CompiledApi api, CanonicalRequest request, JsonBody? body, ImmutableArray<string> exact, List<CompiledAction> candidates, Resolution resolved)
+    private bool ReadsOtherwise(CompiledApi api, CanonicalRequest request, JsonBody? body, ImmutableArray<string> exact, in Candidates candidates, Resolution resolved)
     {
         if (api.Definition.StrictDialect)
             return false;
@@ -156,8 +166,8 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
             return false;
         if (FindApi(request, loose, loose: true, out _) != api)
             return true;
-        var others = Candidates(api, MethodOf(request), loose, loose: true);
-        if (others.SequenceEqual(candidates))
+        var others = api.Loose.Find(MethodOf(request), loose);
+        if (others.IsSameAs(candidates))
             return false;
         var other = Resolve(others, request, body, strict: false);
         return other.Ambiguous || other.Action != resolved.Action;
@@ -166,7 +176,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
     // The opted-in parameter is matched as it is: what its value would be decoded again is the API's own affair.
     private static ImmutableArray<string> LooseReading(CanonicalRequest request)
     {
-        if (!request.Segments.Any(s => s.HasEncodedSlashOrPercent))
+        if (!HasEncodedSlashOrPercent(request))
             return request.LooseSegments;
         var segments = ImmutableArray.CreateBuilder<string>(request.Segments.Length);
         foreach (var segment in request.Segments)
@@ -188,6 +198,17 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
         return segments.ToImmutable();
     }
 
+    private static bool HasEncodedSlashOrPercent(CanonicalRequest request)
+    {
+        foreach (var segment in request.Segments)
+        {
+            if (segment.HasEncodedSlashOrPercent)
+                return true;
+        }
+
+        return false;
+    }
+
     private static ImmutableDictionary<string, string> Capture(CompiledAction action, CanonicalRequest request)
     {
         var captures = ImmutableDictionary<string, string>.Empty;
@@ -198,7 +219,13 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
             if (segment.Kind == SegmentKind.Literal)
                 continue;
             var raw = segment.Text == action.Definition.EncodedParameter;
-            var values = (segment.Kind == SegmentKind.Rest ? request.Segments[i..] : request.Segments.Slice(i, 1)).Select(s => raw ? s.Raw : s.Decoded);
+            if (segment.Kind == SegmentKind.Parameter)
+            {
+                captures = captures.Add(segment.Text, raw ? request.Segments[i].Raw : request.Segments[i].Decoded);
+                continue;
+            }
+
+            var values = request.Segments[i..].Select(s => raw ? s.Raw : s.Decoded);
             captures = captures.Add(segment.Text, string.Join('/', values));
         }
 

@@ -81,27 +81,6 @@ internal sealed class PathTemplate
         return new PathTemplate(text, segments.ToImmutable());
     }
 
-    /// <summary>Whether the segments, exact or loose, fit this template.</summary>
-    public bool Fits(ImmutableArray<string> segments, bool loose)
-    {
-        var template = loose ? LooseSegments : Segments;
-        if (template is [.., { Kind: SegmentKind.Rest }] ? segments.Length < template.Length : segments.Length != template.Length)
-            return false;
-        for (var i = 0; i < template.Length; i++)
-        {
-            var fits = template[i].Kind switch
-            {
-                SegmentKind.Literal => segments[i] == (loose ? template[i].Folded : template[i].Text),
-                SegmentKind.Parameter => segments[i].Length > 0,
-                _ => segments[i].Length > 0,
-            };
-            if (!fits)
-                return false;
-        }
-
-        return true;
-    }
-
     /// <summary>Below zero where this template is the narrower one for a path that both fit: from the left, a literal beats a parameter beats the rest.</summary>
     public static int Compare(PathTemplate left, PathTemplate right)
     {
@@ -173,6 +152,8 @@ internal sealed class PathTemplate
     {
         if (Parameters.IsEmpty)
             return "";
+        if (Parameters.Length == 1)
+            return string.Concat(Parameters[0], "=", Uri.EscapeDataString(captures[Parameters[0]]));
         var text = new StringBuilder();
         foreach (var name in Parameters)
             text.Append(text.Length == 0 ? "" : "&").Append(name).Append('=').Append(Uri.EscapeDataString(captures[name]));

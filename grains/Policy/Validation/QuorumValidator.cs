@@ -38,7 +38,7 @@ internal static class QuorumValidator
         var stuck = rule.Rule.Who.Principals.Where(p => !CanBeMet(closed, p)).Select(p => p.Value).Order(StringComparer.Ordinal).ToArray();
         if (stuck.Length == 0)
             return;
-        if (stuck.Length == rule.Rule.Who.Principals.Count && rule.Rule.Who.Groups.IsEmpty)
+        if (stuck.Length == rule.Rule.Who.Principals.Count && rule.Rule.Who.Groups.Count == 0)
             at.Error($"these stages can never be met: the requester does not count, and without {string.Join(", ", stuck)} there are too few");
         else
             at.Warning($"requests of {string.Join(", ", stuck)} can never be approved: the requester does not count, and the others are too few");

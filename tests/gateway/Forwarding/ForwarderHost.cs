@@ -52,6 +52,7 @@ internal sealed class ForwarderHost : IAsyncDisposable
                     RawPath = target[0],
                     RawQuery = target.Length > 1 ? "?" + target[1] : "",
                     Segments = [],
+                    Decoded = [],
                     LooseSegments = [],
                     Query = [],
                     Headers = [],

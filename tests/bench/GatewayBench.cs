@@ -1,0 +1,108 @@
+using System.Globalization;
+
+namespace JitGrains.Bench;
+
+/// <summary>
+/// The gateway with everything on beside what people would use without it: rounds interleaved, medians printed. A thousand
+/// callers, each with a token of its own; a policy of 200 actions and 500 rules; the same requests to all.
+/// </summary>
+internal static class GatewayBench
+{
+    private const int Connections = 64;
+    private const int Callers = 1_000;
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(8);
+
+    public static async Task<int> RunAsync(TimeSpan duration, int rounds, IReadOnlyCollection<string> only)
+    {
+        Console.WriteLine($"{Connections} connections, {Callers} callers, {rounds} interleaved rounds of {duration.TotalSeconds:0} s each, medians; client, upstream and proxy share this machine's {Environment.ProcessorCount} cores.");
+        await using var upstream = await ServerProcess.StartSelfAsync("upstream");
+        await using var yarp = await ServerProcess.StartSelfAsync("yarp", upstream.Url);
+        await using var nginx = await Nginx.StartAsync(upstream.Port);
+        await using var gateway = await Gateway.StartAsync(upstream.Url, text: BenchPolicy.Print());
+        var tokens = await TokensAsync(gateway, only.Count == 0 || only.Contains("many"));
+
+        Row[] rows =
+        [
+            new("upstream", $"{upstream.Url}/d7/items/N", upstream),
+            new("yarp", $"{yarp.Url}/d7/items/N", yarp),
+            new("nginx", $"{nginx.Url}/d7/items/N", nginx),
+            new("allow", $"{gateway.Process.Url}/d7/items/N", gateway.Process),
+            new("many", $"{gateway.Process.Url}/many/N", gateway.Process),
+        ];
+        rows = [.. rows.Where(r => only.Count == 0 || only.Contains(r.Name))];
+        foreach (var row in rows)
+            await Wrk.RunAsync(row.Url, tokens, Connections, WarmUp);
+        for (var round = 1; round <= rounds; round++)
+        {
+            foreach (var row in rows)
+                await MeasureAsync(row, tokens, duration);
+        }
+
+        Print(rows);
+        return 0;
+    }
+
+    private static async Task MeasureAsync(Row row, IReadOnlyList<string> tokens, TimeSpan duration)
+    {
+        var (user, system) = row.Server.ProcessorTime();
+        var run = await Wrk.RunAsync(row.Url, tokens, Connections, duration);
+        var (userAfter, systemAfter) = row.Server.ProcessorTime();
+        var requests = run.Rate * duration.TotalSeconds;
+        row.Runs.Add(run);
+        row.User.Add((userAfter - user).TotalMicroseconds / requests);
+        row.System.Add((systemAfter - system).TotalMicroseconds / requests);
+    }
+
+    /// <summary>A token for each caller, an agent that acts for alice; with a many-use grant each where that is wanted.</summary>
+    private static async Task<List<string>> TokensAsync(Gateway gateway, bool grants)
+    {
+        var bob = await gateway.TokenAsync("bob");
+        var tokens = new string[Callers];
+        await Parallel.ForAsync(0, Callers, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
+        {
+            tokens[i] = await gateway.TokenAsync("alice", $"agent:bench-{i}");
+            if (grants)
+                await gateway.GrantAsync(tokens[i], bob, "bench.many", new { duration_seconds = 3600, uses = (int?)null });
+        });
+        return [.. tokens];
+    }
+
+    private static void Print(Row[] rows)
+    {
+        Console.WriteLine();
+        Console.WriteLine("| what | requests/s | p50 | p99 | its processor time a request, user + system | failed |");
+        Console.WriteLine("|---|---:|---:|---:|---:|---:|");
+        foreach (var row in rows)
+        {
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {row.Name} | {row.Rate:N0} | {row.P50:0.00} ms | {row.P99:0.00} ms | {Median(row.User):0.0} + {Median(row.System):0.0} us | {row.Runs.Sum(r => r.Failed)} |"));
+        }
+
+        Console.WriteLine();
+        foreach (var mine in rows.Where(r => r.Name is "allow" or "many"))
+        {
+            foreach (var other in rows.Where(r => r.Name is "yarp" or "nginx"))
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio {mine.Name}/{other.Name} {mine.Rate / other.Rate:0.00}"));
+            if (rows.FirstOrDefault(r => r.Name == "yarp") is { } yarp)
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio p99 {mine.Name}/yarp {mine.P99 / yarp.P99:0.00}"));
+        }
+    }
+
+    private static double Median(IEnumerable<double> figures) => figures.Order().ElementAt(figures.Count() / 2);
+
+    private sealed record Row(string Name, string Url, ServerProcess Server)
+    {
+        public List<WrkRun> Runs { get; } = [];
+
+        public List<double> User { get; } = [];
+
+        public List<double> System { get; } = [];
+
+        public double Rate => Median(Runs.Select(r => r.Rate));
+
+        public double P50 => Median(Runs.Select(r => r.P50));
+
+        public double P99 => Median(Runs.Select(r => r.P99));
+    }
+}
