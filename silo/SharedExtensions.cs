@@ -5,6 +5,7 @@ using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.PolicyVersions;
 using JitGrains.Principals;
+using JitGrains.Quotas;
 using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Holds;
@@ -43,7 +44,7 @@ public static class SharedExtensions
 
         services.AddGrainEngine(o =>
         {
-            o.AddGrain<PrincipalGrain>().AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>();
+            o.AddGrain<PrincipalGrain>().AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>().AddGrain<QuotaGrain>();
             // What a gateway has no part in, it cannot even call.
             if (options.Role.RunsSilo())
                 o.AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>().AddGrain<PolicyGrain>();
@@ -77,6 +78,8 @@ public static class SharedExtensions
 
         services.AddSingleton<LimitMetrics>();
         services.AddSingleton(p => new Limiting(p.GetRequiredService<IPolicyProvider>(), options, p.GetRequiredService<LimitMetrics>(), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<QuotaKeeper>();
+        services.AddHostedService(p => p.GetRequiredService<QuotaKeeper>());
         services.AddHostedService<TelemetryExport>();
         return services;
     }

@@ -92,13 +92,8 @@ public sealed record LimitTerms(LimitAlgorithm Algorithm, int Units, TimeSpan Pe
         _ => TimeSpan.Zero,
     };
 
-    /// <summary>The same divided among so many, each at least one unit.</summary>
-    public LimitTerms Share(int among) => among <= 1 ? this : this with
-    {
-        Units = Algorithm == LimitAlgorithm.Bucket ? Units : Math.Max(1, Units / among),
-        Period = Algorithm == LimitAlgorithm.Bucket ? Period * among : Period,
-        Burst = Math.Max(1, Burst / among),
-    };
+    /// <summary>Into how many parts the limit can be divided among gateways: its units, or fractions of a rate.</summary>
+    public int Parts => Algorithm == LimitAlgorithm.Bucket ? 10_000 : Units;
 }
 
 /// <summary>A limit as policy has it, without whom and what it is about. Immutable and thread-safe.</summary>

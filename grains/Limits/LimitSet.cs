@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using JitGrains.Policy;
+using JitGrains.Quotas;
 
 namespace JitGrains.Limits;
 
@@ -66,10 +67,19 @@ public sealed class LimitSet
     [
         .. policy.Limits.Select(limit => new LiveLimit(
             limit,
-            before?.All.FirstOrDefault(l => l.Definition.Continues(limit.Definition))?.Table ?? LimitTable.For(limit.Definition.Terms, CapacityFor(limit.Definition, policy, keys)))),
+            before?.All.FirstOrDefault(l => l.Definition.Continues(limit.Definition))?.Table ?? Begin(limit.Definition, policy, keys))),
     ]);
 
     private LiveLimit[] Calls(LimitStage stage) => [.. bySubject[(int)LimitSubject.Calls].Where(l => l.Policy.Stage == stage)];
+
+    private static LimitTable Begin(LimitDefinition limit, CompiledPolicy policy, int keys)
+    {
+        var table = LimitTable.For(limit.Terms, CapacityFor(limit, policy, keys));
+        // Until the first lease there is no more of a shared one than its grain would let anybody begin with.
+        if (limit.Shared)
+            table.Hold(QuotaMachine.Least(limit.Terms.Parts), 0);
+        return table;
+    }
 
     /// <summary>Where the policy itself says how many keys there can be, room enough for each to have its own place.</summary>
     private static int CapacityFor(LimitDefinition limit, CompiledPolicy policy, int keys)

@@ -36,6 +36,20 @@ internal abstract class LimitTable
     /// <summary>How many takes there were, those given back left out.</summary>
     public abstract long Admitted { get; }
 
+    /// <summary>How often it was asked.</summary>
+    public abstract long Asked { get; }
+
+    /// <summary>How many parts of the limit are given away here.</summary>
+    public abstract int Held { get; }
+
+    /// <summary>Gives away so many parts of the limit from now on. What was taken stays taken.</summary>
+    /// <param name="parts">How many.</param>
+    /// <param name="now">The time in fine ticks.</param>
+    public abstract void Hold(int parts, long now);
+
+    /// <summary>How many parts are used up by the key that has used most.</summary>
+    public abstract int InUse(long now);
+
     /// <summary>How many units a key has left, and how long until one can be taken, in fine ticks.</summary>
     public abstract (int Remaining, long Wait) Look(ulong key, long now);
 }
@@ -51,21 +65,64 @@ internal sealed class LimitTable<TMeter> : LimitTable
     private const int Ways = 8;
     private const int MostShards = 64;
 
-    private readonly MeterTerms terms;
+    private readonly LimitTerms limit;
     private readonly Shard[] shards;
     private readonly int setsInShard;
+    private int held;
 
     public LimitTable(LimitTerms limit, int capacity)
     {
-        terms = new MeterTerms(limit);
+        this.limit = limit;
+        held = limit.Parts;
         var sets = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, capacity / Ways));
         shards = new Shard[Math.Min(sets, MostShards)];
         setsInShard = sets / shards.Length;
         for (var i = 0; i < shards.Length; i++)
-            shards[i] = new Shard(setsInShard);
+            shards[i] = new Shard(setsInShard) { Terms = new MeterTerms(limit, held) };
     }
 
     public override long Admitted => shards.Sum(s => Volatile.Read(ref s.Admitted));
+
+    public override long Asked => shards.Sum(s => Volatile.Read(ref s.Asked));
+
+    public override int Held => Volatile.Read(ref held);
+
+    public override void Hold(int parts, long now)
+    {
+        if (parts == Held)
+            return;
+        var terms = new MeterTerms(limit, parts);
+        foreach (var shard in shards)
+        {
+            lock (shard.Gate)
+            {
+                foreach (ref var meter in shard.Meters.AsSpan())
+                    TMeter.Rescale(ref meter, shard.Terms, terms, now);
+                foreach (ref var meter in shard.Others.AsSpan())
+                    TMeter.Rescale(ref meter, shard.Terms, terms, now);
+                shard.Terms = terms;
+            }
+        }
+
+        Volatile.Write(ref held, parts);
+    }
+
+    public override int InUse(long now)
+    {
+        var most = 0;
+        foreach (var shard in shards)
+        {
+            lock (shard.Gate)
+            {
+                foreach (ref var meter in shard.Meters.AsSpan())
+                    most = Math.Max(most, TMeter.Used(ref meter, shard.Terms, now));
+                foreach (ref var meter in shard.Others.AsSpan())
+                    most = Math.Max(most, TMeter.Used(ref meter, shard.Terms, now));
+            }
+        }
+
+        return (int)((((long)most * limit.Parts) + limit.Most - 1) / limit.Most);
+    }
 
     public override bool TryTake(ulong key, long now, out Taken taken, out int remaining)
     {
@@ -73,6 +130,8 @@ internal sealed class LimitTable<TMeter> : LimitTable
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
+            ref readonly var terms = ref shard.Terms;
+            shard.Asked++;
             var place = Place(shard, key, now);
             ref var meter = ref At(shard, key, place);
             taken = new Taken(key, place, now);
@@ -95,7 +154,7 @@ internal sealed class LimitTable<TMeter> : LimitTable
         {
             // The place is another's where the take had long ceased to count.
             if (taken.Place < 0 || shard.Keys[taken.Place] == taken.Key)
-                TMeter.GiveBack(ref At(shard, taken.Key, taken.Place), terms, taken.At, 1);
+                TMeter.GiveBack(ref At(shard, taken.Key, taken.Place), shard.Terms, taken.At, 1);
         }
     }
 
@@ -105,6 +164,7 @@ internal sealed class LimitTable<TMeter> : LimitTable
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
+            ref readonly var terms = ref shard.Terms;
             ref var meter = ref At(shard, key, Place(shard, key, now));
             return (TMeter.Remaining(ref meter, terms, now), TMeter.Wait(ref meter, terms, now, 1));
         }
@@ -113,6 +173,7 @@ internal sealed class LimitTable<TMeter> : LimitTable
     /// <summary>The key's place in the shard, or -1 for the one that all without a place share.</summary>
     private int Place(Shard shard, ulong key, long now)
     {
+        ref readonly var terms = ref shard.Terms;
         var first = SetOf(key) * Ways;
         var free = -1;
         for (var place = first; place < first + Ways; place++)
@@ -145,5 +206,7 @@ internal sealed class LimitTable<TMeter> : LimitTable
         public readonly TMeter[] Meters = new TMeter[sets * Ways];
         public readonly TMeter[] Others = new TMeter[sets];
         public long Admitted;
+        public long Asked;
+        public MeterTerms Terms;
     }
 }

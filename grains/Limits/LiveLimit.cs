@@ -30,6 +30,21 @@ public sealed class LiveLimit
     /// <summary>How often it admitted something in this process, as far as its counts go back.</summary>
     public long Admitted => Table.Admitted;
 
+    /// <summary>How often it was asked.</summary>
+    public long Asked => Table.Asked;
+
+    /// <summary>Into how many parts it is divided among gateways.</summary>
+    public int Parts => Definition.Terms.Parts;
+
+    /// <summary>How many of them this process gives away; all, unless it is shared.</summary>
+    public int Held => Table.Held;
+
+    /// <summary>Gives away so many of them from now on.</summary>
+    public void Hold(int parts, long now) => Table.Hold(parts, now);
+
+    /// <summary>How many are used up by the key that has used most.</summary>
+    public int InUse(long now) => Table.InUse(now);
+
     /// <summary>Its item of the RateLimit-Policy field.</summary>
     internal string RateLimitPolicy { get; }
 

@@ -20,6 +20,12 @@ internal interface IMeter<TSelf>
     /// <summary>How many could be taken now.</summary>
     static abstract int Remaining(ref TSelf meter, in MeterTerms terms, long now);
 
+    /// <summary>How many are used up.</summary>
+    static abstract int Used(ref TSelf meter, in MeterTerms terms, long now);
+
+    /// <summary>Says the same under other numbers.</summary>
+    static abstract void Rescale(ref TSelf meter, in MeterTerms terms, in MeterTerms others, long now);
+
     /// <summary>How long until as many could be taken, were there no others; zero where they could be now.</summary>
     static abstract long Wait(ref TSelf meter, in MeterTerms terms, long now, int units);
 
@@ -27,7 +33,7 @@ internal interface IMeter<TSelf>
     static abstract bool IsFresh(ref TSelf meter, in MeterTerms terms, long now);
 }
 
-/// <summary>A limit's numbers, made ready.</summary>
+/// <summary>A limit's numbers, made ready, or those of the parts of it that this process has.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly struct MeterTerms
 {
@@ -37,15 +43,15 @@ internal readonly struct MeterTerms
     /// <summary>Parts of a sliding window.</summary>
     public const int Slots = 16;
 
-    public MeterTerms(LimitTerms terms)
+    public MeterTerms(LimitTerms terms, int parts)
     {
-        Most = terms.Most;
+        Most = (int)Math.Max(1, (long)terms.Most * parts / terms.Parts);
         switch (terms.Algorithm)
         {
             case LimitAlgorithm.Bucket:
                 // Rounded up: a bucket never fills faster than it says.
-                Step = Ceiling(Fine(terms.Period), terms.Units);
-                Depth = Step * terms.Burst;
+                Step = (long)((((Int128)Fine(terms.Period) * terms.Parts) + ((long)terms.Units * parts) - 1) / ((long)terms.Units * parts));
+                Depth = Step * Most;
                 break;
             case LimitAlgorithm.Window:
                 // One slot more than the period has parts: the oldest counts whole though it may lie half outside.
@@ -89,7 +95,16 @@ internal struct BucketMeter : IMeter<BucketMeter>
     public static void GiveBack(ref BucketMeter meter, in MeterTerms terms, long takenAt, int units) => meter.fullAt -= terms.Step * units;
 
     public static int Remaining(ref BucketMeter meter, in MeterTerms terms, long now) =>
-        (int)((terms.Depth - Math.Max(0, meter.fullAt - now)) / terms.Step);
+        (int)(Math.Max(0, terms.Depth - Math.Max(0, meter.fullAt - now)) / terms.Step);
+
+    public static int Used(ref BucketMeter meter, in MeterTerms terms, long now) =>
+        (int)((Math.Max(0, meter.fullAt - now) + terms.Step - 1) / terms.Step);
+
+    public static void Rescale(ref BucketMeter meter, in MeterTerms terms, in MeterTerms others, long now)
+    {
+        if (meter.fullAt > now)
+            meter.fullAt = now + (long)((Int128)(meter.fullAt - now) * others.Step / terms.Step);
+    }
 
     public static long Wait(ref BucketMeter meter, in MeterTerms terms, long now, int units) =>
         Math.Max(0, Math.Max(meter.fullAt, now) + (terms.Step * units) - terms.Depth - now);
@@ -133,6 +148,17 @@ internal struct WindowMeter : IMeter<WindowMeter>
     {
         meter.MoveTo(now / terms.Step);
         return Math.Max(0, terms.Most - meter.total);
+    }
+
+    public static int Used(ref WindowMeter meter, in MeterTerms terms, long now)
+    {
+        meter.MoveTo(now / terms.Step);
+        return meter.total;
+    }
+
+    public static void Rescale(ref WindowMeter meter, in MeterTerms terms, in MeterTerms others, long now)
+    {
+        // Units are units, whatever the limit.
     }
 
     public static long Wait(ref WindowMeter meter, in MeterTerms terms, long now, int units)
@@ -204,7 +230,14 @@ internal struct ConcurrencyMeter : IMeter<ConcurrencyMeter>
 
     public static void GiveBack(ref ConcurrencyMeter meter, in MeterTerms terms, long takenAt, int units) => meter.running -= units;
 
-    public static int Remaining(ref ConcurrencyMeter meter, in MeterTerms terms, long now) => terms.Most - meter.running;
+    public static int Remaining(ref ConcurrencyMeter meter, in MeterTerms terms, long now) => Math.Max(0, terms.Most - meter.running);
+
+    public static int Used(ref ConcurrencyMeter meter, in MeterTerms terms, long now) => meter.running;
+
+    public static void Rescale(ref ConcurrencyMeter meter, in MeterTerms terms, in MeterTerms others, long now)
+    {
+        // The same.
+    }
 
     public static long Wait(ref ConcurrencyMeter meter, in MeterTerms terms, long now, int units) =>
         units > terms.Most - meter.running ? TryAgain : 0;

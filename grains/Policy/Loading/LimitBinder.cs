@@ -46,6 +46,7 @@ internal static class LimitBinder
         var actions = keys["actions"] is { } a ? RuleBinder.Actions(a) : null;
         var apis = keys["apis"] is { } l ? l.List(i => i.Token()) : [];
         var headers = keys["headers"] is { } h ? h.Word(LimitShapes.Headers) : "low";
+        var shared = keys["shared"]?.Boolean();
         var held = keys["held"]?.Boolean();
         if (Terms(keys) is not { } terms || counts is null || per is null || headers is null)
             return null;
@@ -57,6 +58,7 @@ internal static class LimitBinder
             Counts = (LimitSubject)Array.IndexOf(LimitShapes.Subjects, counts),
             Per = per.Value,
             Terms = terms,
+            Shared = shared == true,
             CountsHeld = held == true,
             Headers = (LimitHeaders)Array.IndexOf(LimitShapes.Headers, headers),
             Groups = per.Value.HasFlag(LimitKeys.Group) && who is not null ? [.. who.Groups.Order(StringComparer.Ordinal)] : [],

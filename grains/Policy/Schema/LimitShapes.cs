@@ -33,5 +33,6 @@ internal static class LimitShapes
         new("window", new ShapeType(Window), "A sliding window."),
         new("concurrent", new IntegerType(1, MostUnits), "How many calls at the same time."),
         new("held", Flag, "For concurrent: whether calls that are held for approval count. Default false."),
+        new("shared", Flag, "Whether all gateways keep it together: each leases a part of it. Default false: each gateway has all of it."),
         new("headers", Word(Headers), "When answers that no limit refused tell how much is left: low is below a fifth; refused is never. Default low."));
 }

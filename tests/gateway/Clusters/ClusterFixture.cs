@@ -84,6 +84,9 @@ internal sealed class ClusterFixture : IAsyncDisposable
         Assert.Equal(HttpStatusCode.OK, vote.Status);
     }
 
+    /// <summary>Stops a gateway in order.</summary>
+    public Task Stop(int gateway) => hosts[gateway + 1].StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         client.Dispose();

@@ -40,7 +40,7 @@ public class MeterTests
     {
         var meter = default(BucketMeter);
         var window = default(WindowMeter);
-        var terms = new MeterTerms(run.Terms);
+        var terms = new MeterTerms(run.Terms, run.Terms.Parts);
         var now = 0L;
         foreach (var step in run.Steps)
         {
@@ -71,12 +71,25 @@ public class MeterTests
     public void What_is_given_back_at_once_was_never_taken() => Check.QuickThrowOnFailure(Prop.ForAll(Runs(), run =>
         run.Terms.Algorithm == LimitAlgorithm.Bucket ? GivesBack<BucketMeter>(run) : GivesBack<WindowMeter>(run)));
 
-    [Fact]
-    public void A_share_is_what_one_of_several_may_have()
+    [Theory]
+    [InlineData(LimitAlgorithm.Bucket)]
+    [InlineData(LimitAlgorithm.Window)]
+    [InlineData(LimitAlgorithm.Concurrent)]
+    public void Parts_together_admit_no_more_than_the_whole(LimitAlgorithm algorithm)
     {
-        Assert.Equal(TwoASecondBurstFive with { Period = TimeSpan.FromSeconds(2), Burst = 2 }, TwoASecondBurstFive.Share(2));
-        Assert.Equal(FourIn15Seconds with { Units = 1, Burst = 1 }, FourIn15Seconds.Share(9));
-        Assert.Same(FourIn15Seconds, FourIn15Seconds.Share(1));
+        var limit = new LimitTerms(algorithm, 90, TimeSpan.FromSeconds(15), 90);
+        var tables = new[] { 0.5, 0.3, 0.2 }.Select(share =>
+        {
+            var table = LimitTable.For(limit, 1);
+            table.Hold((int)(limit.Parts * share), 0);
+            return table;
+        }).ToArray();
+        Assert.Equal(90, Admitted(0));
+        // A bucket fills again, a window frees what has left it, places stay taken.
+        Assert.Equal(algorithm switch { LimitAlgorithm.Bucket => 90, _ => 0 }, Admitted((15 * Second) + 1000));
+        Assert.Equal(algorithm == LimitAlgorithm.Concurrent ? 0 : 90, Admitted((30 * Second) + 1000));
+
+        int Admitted(long now) => tables.Sum(t => Enumerable.Range(0, 100).Count(_ => t.TryTake(7, now, out _, out _)));
     }
 
     [Fact]
@@ -101,7 +114,7 @@ public class MeterTests
         where TMeter : struct, IMeter<TMeter>
     {
         var meter = default(TMeter);
-        var terms = new MeterTerms(run.Terms);
+        var terms = new MeterTerms(run.Terms, run.Terms.Parts);
         var taken = new List<long>();
         var now = 0L;
         foreach (var step in run.Steps)
@@ -118,7 +131,7 @@ public class MeterTests
         where TMeter : struct, IMeter<TMeter>
     {
         var (meter, twin) = (default(TMeter), default(TMeter));
-        var terms = new MeterTerms(run.Terms);
+        var terms = new MeterTerms(run.Terms, run.Terms.Parts);
         var now = 0L;
         foreach (var step in run.Steps)
         {

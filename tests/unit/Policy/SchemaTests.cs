@@ -126,7 +126,7 @@ public class SchemaTests
           ],
           "limits": {
             "one": {"description": "Nobody too often.", "counts": "calls", "per": ["principal"], "who": {"anyone": true}, "actions": {"names": ["a.pay"]}, "apis": ["a"],
-                    "bucket": {"rate": 10, "every": "1m", "burst": 20}, "headers": "always"},
+                    "bucket": {"rate": 10, "every": "1m", "burst": 20}, "shared": true, "headers": "always"},
             "two": {"per": "address", "window": {"most": 10, "within": "1m"}},
             "three": {"concurrent": 3, "held": true}
           }
