@@ -33,7 +33,7 @@ internal abstract class LimitTable
     /// <summary>Takes a take back. At most once for each.</summary>
     public abstract void GiveBack(in Taken taken);
 
-    /// <summary>How many takes there were, those given back left out.</summary>
+    /// <summary>How many takes there were; those given back count too.</summary>
     public abstract long Admitted { get; }
 
     /// <summary>How often it was asked.</summary>
