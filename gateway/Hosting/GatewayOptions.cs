@@ -73,6 +73,9 @@ public sealed record GatewayOptions
     /// <summary>Calls served at once, those not counted that are held; more get 503 at once. Default 20,000.</summary>
     public int MaxCalls { get; init; } = 20_000;
 
+    /// <summary>Where the process gets to its work later than this, time and again, a share of new calls is turned away. Default 500 ms.</summary>
+    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Calls that wait for the store at once, one caller's no more than a quarter of that; more get 503 at once. Default 1,000.</summary>
     public int MaxStoreWaits { get; init; } = 1_000;
 
@@ -130,6 +133,7 @@ public sealed record GatewayOptions
             MaxViews = read.Count("MaxViews", defaults.MaxViews),
             JournalCapacity = read.Count("JournalCapacity", defaults.JournalCapacity),
             MaxCalls = read.Count("MaxCalls", defaults.MaxCalls),
+            MaxDelay = read.Duration("MaxDelay", defaults.MaxDelay, TimeSpan.FromHours(1)),
             MaxStoreWaits = read.Count("MaxStoreWaits", defaults.MaxStoreWaits),
             StartWithin = read.Duration("StartWithin", defaults.StartWithin, TimeSpan.FromMinutes(1)),
             Lease = read.Duration("Lease", defaults.Lease, TimeSpan.FromMinutes(1)),

@@ -7,7 +7,7 @@ namespace JitGrains.Gateway.Network;
 /// <summary>
 /// Loads the address table's files when it is created, and again when they changed. A change is taken on only when two looks
 /// in a row saw the same files, so that one that is still being written is not read; what cannot be taken leaves the last good
-/// table in place and is said in the log, in metrics and in readiness. Thread-safe.
+/// table in place and is said in the log and in metrics. Thread-safe.
 /// </summary>
 internal sealed partial class AddressTables : BackgroundService, IAddressTables
 {

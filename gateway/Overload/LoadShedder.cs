@@ -58,7 +58,7 @@ internal sealed class LoadShedder(GatewayOptions options, GatewayMetrics metrics
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
                 var waited = time.GetElapsedTime(due) - Interval;
-                pressure = pressure.After(waited);
+                pressure = pressure.After(waited, options.MaxDelay);
                 Set(pressure);
                 due = time.GetTimestamp();
             }

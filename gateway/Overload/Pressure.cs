@@ -12,9 +12,6 @@ namespace JitGrains.Gateway.Overload;
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct Pressure(double Share, int Late)
 {
-    /// <summary>Work that waits no longer than this is in time.</summary>
-    public static readonly TimeSpan Target = TimeSpan.FromMilliseconds(100);
-
     /// <summary>Some calls always get in: they tell when it is over.</summary>
     private const double Most = 0.95;
 
@@ -23,14 +20,15 @@ internal readonly record struct Pressure(double Share, int Late)
 
     /// <summary>After another look.</summary>
     /// <param name="delay">How long work waited before it was begun.</param>
-    public Pressure After(TimeSpan delay)
+    /// <param name="target">Work that waits no longer than this is in time.</param>
+    public Pressure After(TimeSpan delay, TimeSpan target)
     {
-        if (delay <= Target)
+        if (delay <= target)
             return new Pressure(Share < 0.02 ? 0 : (Share * 0.9) - 0.01, 0);
         if (Late + 1 < Patience)
             return this with { Late = Late + 1 };
         // The later, the more at once: at ten times the target nearly everything.
-        var step = Math.Min(0.5, 0.05 * (delay / Target));
+        var step = Math.Min(0.5, 0.05 * (delay / target));
         return new Pressure(Math.Min(Most, Share + ((1 - Share) * step)), Late + 1);
     }
 }

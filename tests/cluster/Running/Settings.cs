@@ -20,6 +20,8 @@ internal sealed record Settings(Uri Upstream, string Policy, Issuer Issuer)
         var text = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, Policy));
         File.WriteAllText(policy, text.Replace("$UPSTREAM", Upstream.GetLeftPart(UriPartial.Authority), StringComparison.Ordinal));
         process.Set("Policy", policy);
+        // Processes are stopped and starved here on purpose: what is turned away then is no business of these tests.
+        process.Set("MaxDelay", "01:00:00");
         process.Set("Data", Path.Combine(process.Folder, "data"));
         process.Set("Issuers__0__Realm", "dev");
         process.Set("Issuers__0__Issuer", Issuer.Address);

@@ -10,9 +10,9 @@ public sealed class PressureTests
     [Fact]
     public void Nothing_is_turned_away_for_a_single_pause()
     {
-        var pressure = default(Pressure).After(TimeSpan.FromSeconds(3));
+        var pressure = default(Pressure).After(TimeSpan.FromSeconds(3), InTime);
         Assert.Equal(0, pressure.Share);
-        Assert.Equal(default, pressure.After(InTime));
+        Assert.Equal(default, pressure.After(InTime, InTime));
     }
 
     [Theory]
@@ -25,7 +25,7 @@ public sealed class PressureTests
         var before = -1.0;
         for (var i = 0; i < 200; i++)
         {
-            pressure = pressure.After(TimeSpan.FromMilliseconds(milliseconds));
+            pressure = pressure.After(TimeSpan.FromMilliseconds(milliseconds), InTime);
             Assert.InRange(pressure.Share, Math.Max(before, 0), 0.95);
             before = pressure.Share;
         }
@@ -34,14 +34,14 @@ public sealed class PressureTests
         for (var i = 0; pressure.Share > 0; i++)
         {
             Assert.True(i < 100);
-            pressure = pressure.After(InTime);
+            pressure = pressure.After(InTime, InTime);
         }
     }
 
     [Fact]
     public void The_later_the_sooner()
     {
-        static double After(int milliseconds) => default(Pressure).After(TimeSpan.FromMilliseconds(milliseconds)).After(TimeSpan.FromMilliseconds(milliseconds)).Share;
+        static double After(int milliseconds) => default(Pressure).After(TimeSpan.FromMilliseconds(milliseconds), InTime).After(TimeSpan.FromMilliseconds(milliseconds), InTime).Share;
         Assert.True(After(101) is > 0 and < 0.1);
         Assert.True(After(300) > After(101) && After(2_000) >= 0.5);
     }
