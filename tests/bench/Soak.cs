@@ -105,9 +105,10 @@ internal static class Soak
         Console.WriteLine($"| policy reloaded | {reloads} |");
         Console.WriteLine($"| gateway restarted (one by SIGTERM, one by SIGKILL) | {gatewayRestarts} |");
         Console.WriteLine($"| upstream restarted | {upstreamRestarts} |");
-        Console.WriteLine($"| answered otherwise than it should | {traffic.Wrong.Count} |");
-        foreach (var wrong in traffic.Wrong.Take(10))
-            Console.WriteLine($"    {wrong}");
+        Console.WriteLine($"| turned away because the gateway was late | {traffic.TurnedAway} |");
+        Console.WriteLine($"| answered otherwise than it should | {traffic.Wrong.Values.Sum()} |");
+        foreach (var (wrong, count) in traffic.Wrong.OrderByDescending(w => w.Value).Take(20))
+            Console.WriteLine($"    {count} × {wrong}");
         // The first fifth is still being compiled and filled.
         var judged = samples[(samples.Count / 5)..];
         Console.WriteLine();

@@ -11,14 +11,18 @@ internal sealed class SoakTraffic(Gateway gateway, Func<bool> isRestarting) : ID
 {
     private readonly HttpClient http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 256, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5) }) { Timeout = TimeSpan.FromSeconds(90) };
     private readonly ConcurrentDictionary<string, long> counts = new(StringComparer.Ordinal);
-    private readonly ConcurrentQueue<string> wrong = new();
+    private readonly ConcurrentDictionary<string, long> wrong = new(StringComparer.Ordinal);
+    private long turnedAway;
     private int serial;
 
     /// <summary>How often what was done.</summary>
     public IReadOnlyDictionary<string, long> Counts => counts;
 
-    /// <summary>What was answered otherwise than it should have been.</summary>
-    public IReadOnlyCollection<string> Wrong => wrong;
+    /// <summary>What was answered otherwise than it should have been, and how often.</summary>
+    public IReadOnlyDictionary<string, long> Wrong => wrong;
+
+    /// <summary>Calls that the gateway turned away because it was late, as it does on a machine that has too much to do.</summary>
+    public long TurnedAway => Volatile.Read(ref turnedAway);
 
     public void Dispose() => http.Dispose();
 
@@ -48,8 +52,10 @@ internal sealed class SoakTraffic(Gateway gateway, Func<bool> isRestarting) : ID
                     caller.Uses = 0;
                     if (isRestarting())
                         await Task.Yield();
+                    else if (e is TurnedAwayException)
+                        Interlocked.Increment(ref turnedAway);
                     else
-                        wrong.Enqueue($"{what}: {e.Message}");
+                        wrong.AddOrUpdate($"{what}: {e.Message}", 1, static (_, n) => n + 1);
                 }
             }
         },
@@ -141,14 +147,23 @@ internal sealed class SoakTraffic(Gateway gateway, Func<bool> isRestarting) : ID
             request.Headers.Add("Prefer", $"wait={wait}");
         if (body is not null)
             request.Content = JsonContent.Create(body);
-        return await http.SendAsync(request, cancellation);
+        var answer = await http.SendAsync(request, cancellation);
+        if (answer.StatusCode != HttpStatusCode.ServiceUnavailable)
+            return answer;
+        using (answer)
+        {
+            var problem = JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellation))?["type"]?.GetValue<string>() ?? "";
+            throw problem.EndsWith("/overloaded", StringComparison.Ordinal) ? new TurnedAwayException() : new InvalidOperationException($"{method} {new Uri(url).Segments[1]}: 503 {problem}");
+        }
     }
 
     private static void Check(HttpResponseMessage answer, HttpStatusCode expected)
     {
         if (answer.StatusCode != expected)
-            throw new InvalidOperationException($"{answer.RequestMessage!.Method} {answer.RequestMessage.RequestUri!.AbsolutePath}: {(int)answer.StatusCode} instead of {(int)expected}");
+            throw new InvalidOperationException($"{answer.RequestMessage!.Method} {answer.RequestMessage.RequestUri!.Segments[1]}: {(int)answer.StatusCode} instead of {(int)expected}");
     }
+
+    private sealed class TurnedAwayException : InvalidOperationException;
 
     private sealed class Caller
     {
