@@ -9,6 +9,7 @@ using JitGrains.Gateway.Limits;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Network;
 using JitGrains.Policy;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.Identity;
@@ -92,7 +93,7 @@ internal sealed class RequestPipeline(
         else if (limits?.Admits(outline.Api, caller) == false)
             await limits.Refuse(outline.Api);
         else
-            await Decide(context, request, caller, policy, outline, limits);
+            await Decide(context, origin, request, caller, policy, outline, limits);
     }
 
     private Task RefuseNetwork(HttpContext context, ApiDefinition? api)
@@ -129,7 +130,7 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async Task Decide(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, CallLimits? limits)
+    private async Task Decide(HttpContext context, CallOrigin origin, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, CallLimits? limits)
     {
         BufferedBody? body = null;
         try
@@ -149,13 +150,13 @@ internal sealed class RequestPipeline(
                     await limits.Refuse(found.Api);
                     break;
                 case ActionMatch.Found found:
-                    await Decided(new Call { Context = context, Origin = addresses.Current.Find(ClientAddress.Of(context)), Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json, Limits = limits });
+                    await Decided(new Call { Context = context, Origin = origin, Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json, Limits = limits });
                     break;
                 case ActionMatch.Confusable confusable:
                     await Answers.Refuse(context, ForCanonical(confusable.Refusal, "confusable-target"), confusable.Api);
                     break;
                 default:
-                    await Unmatched(context, request, caller, policy, outline, body);
+                    await Unmatched(context, origin, request, caller, policy, outline, body);
                     break;
             }
         }
@@ -193,7 +194,7 @@ internal sealed class RequestPipeline(
     }
 
     /// <summary>No action has this method and path: the default is deny, and where the API observes, it is said and forwarded.</summary>
-    private async Task Unmatched(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, BufferedBody? body)
+    private async Task Unmatched(HttpContext context, CallOrigin origin, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, BufferedBody? body)
     {
         var decision = new PolicyDecision.Deny(Rule: null);
         metrics.Request("deny", outline.Api?.Name ?? "");
@@ -206,7 +207,7 @@ internal sealed class RequestPipeline(
         {
             var none = new ActionDefinition { Name = "none", Methods = [], Path = "" };
             var match = new ActionMatch.Found(api, none, [], "");
-            var call = new Call { Context = context, Origin = addresses.Current.Find(ClientAddress.Of(context)), Request = request, Caller = caller, Policy = policy, Match = match, Body = body };
+            var call = new Call { Context = context, Origin = origin, Request = request, Caller = caller, Policy = policy, Match = match, Body = body };
             await Forward(call, ticket, AuditTypes.CallObserved, "observe", new AuditField("would", "deny"));
         }
         else
