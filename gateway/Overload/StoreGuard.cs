@@ -31,8 +31,30 @@ internal sealed class StoreGuard(GatewayOptions options, GatewayMetrics metrics,
         }
     }
 
-    /// <summary>Whether a caller's call may ask the store now; if so, <see cref="Leave"/> must follow.</summary>
-    public bool TryEnter(string callerKey)
+    /// <summary>Asks the store.</summary>
+    /// <exception cref="StoreUnavailableException">It was not asked: too many wait already, or it does not answer.</exception>
+    public async Task<T> Ask<T>(string callerKey, Func<Task<T>> ask)
+    {
+        if (!TryEnter(callerKey))
+            throw new StoreUnavailableException("The store does not keep up, or does not answer; it was not asked.");
+        Exception? failure = null;
+        try
+        {
+            return await ask();
+        }
+        catch (Exception e)
+        {
+            failure = e;
+            throw;
+        }
+        finally
+        {
+            Leave(callerKey, failure);
+        }
+    }
+
+    /// <summary>Whether a caller's call may ask the store now; if so, <see cref="Leave"/> follows.</summary>
+    private bool TryEnter(string callerKey)
     {
         string? refused = null;
         lock (gate)
@@ -57,7 +79,7 @@ internal sealed class StoreGuard(GatewayOptions options, GatewayMetrics metrics,
     /// <summary>A call that was let through has its answer.</summary>
     /// <param name="callerKey">Whose it was.</param>
     /// <param name="failure">What was thrown, or null.</param>
-    public void Leave(string callerKey, Exception? failure)
+    private void Leave(string callerKey, Exception? failure)
     {
         lock (gate)
         {
@@ -69,31 +91,6 @@ internal sealed class StoreGuard(GatewayOptions options, GatewayMetrics metrics,
             breaker = breaker.Left(answered, time.GetTimestamp(), openFor);
         }
     }
-
-    /// <summary>Asks the store.</summary>
-    /// <exception cref="StoreUnavailableException">It was not asked: too many wait already, or it does not answer.</exception>
-    public async Task<T> Ask<T>(string callerKey, Func<Task<T>> ask)
-    {
-        if (!TryEnter(callerKey))
-            throw Refused();
-        Exception? failure = null;
-        try
-        {
-            return await ask();
-        }
-        catch (Exception e)
-        {
-            failure = e;
-            throw;
-        }
-        finally
-        {
-            Leave(callerKey, failure);
-        }
-    }
-
-    /// <summary>What whoever was not let through throws.</summary>
-    public static StoreUnavailableException Refused() => new("The store does not keep up, or does not answer; it was not asked.");
 
     private bool Admits()
     {

@@ -170,14 +170,16 @@ internal sealed class GrantUse(
         return outcome;
     }
 
-    private async Task<Reply<ExecutionRecord>> Consume(BoundCall bound, Grant grant, string id, string incarnation)
+    private Task<Reply<ExecutionRecord>> Consume(BoundCall bound, Grant grant, string id, string incarnation)
+    {
+        metrics.StoreWait("use");
+        return store.Ask(bound.Call.Caller.Key, () => Take(bound, grant, id, incarnation));
+    }
+
+    private async Task<Reply<ExecutionRecord>> Take(BoundCall bound, Grant grant, string id, string incarnation)
     {
         var call = bound.Call;
         var began = time.GetTimestamp();
-        metrics.StoreWait("use");
-        if (!store.TryEnter(call.Caller.Key))
-            throw StoreGuard.Refused();
-        Exception? failure = null;
         try
         {
             var reply = await grains.GetGrain<IPrincipalGrain>(call.Caller.Key).Consume(new ConsumeCommand(
@@ -185,17 +187,12 @@ internal sealed class GrantUse(
             metrics.Consumed(time.GetElapsedTime(began), reply.Value is null);
             return reply;
         }
-        catch (Exception e)
+        catch
         {
-            failure = e;
             // It may or may not have been taken; the call does not run either way, and that is what is recorded.
             var now = time.GetUtcNow();
             outcomes.RecordLater(call.Caller.Key, new OutcomeCommand(id, new ExecutionOutcome(ExecutionStatus.Failed, null, "not-started", now, now, 0, 0)));
             throw;
-        }
-        finally
-        {
-            store.Leave(call.Caller.Key, failure);
         }
     }
 
