@@ -19,7 +19,7 @@ internal sealed class Authentication(ITokenValidator tokens, Limiting limiting, 
             return tooMany;
         }
 
-        switch (await tokens.ValidateAsync(http.Request.Headers.Authorization, time.GetUtcNow(), http.RequestAborted))
+        switch (await tokens.ValidateAsync(Credentials.Of(http), time.GetUtcNow(), http.RequestAborted))
         {
             case TokenResult.Valid valid:
                 http.Features.Set(valid.Caller);

@@ -1,6 +1,5 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Primitives;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -9,11 +8,11 @@ namespace JitGrains.Silo.Identity;
 /// <summary>Tells who calls, by the bearer token (RFC 6750, RFC 7519, RFC 8725). Thread-safe.</summary>
 public interface ITokenValidator
 {
-    /// <summary>Checks the Authorization header's values. A token seen before is answered from memory.</summary>
-    /// <param name="authorization">Every value of the header as it came.</param>
+    /// <summary>Checks what a call presents. A token seen before is answered from memory.</summary>
+    /// <param name="presented">All that it presents.</param>
     /// <param name="now">The time of the call.</param>
     /// <param name="cancellation">Ends waiting for an issuer's keys.</param>
-    ValueTask<TokenResult> ValidateAsync(StringValues authorization, DateTimeOffset now, CancellationToken cancellation);
+    ValueTask<TokenResult> ValidateAsync(in Credentials presented, DateTimeOffset now, CancellationToken cancellation);
 }
 
 /// <summary>The validator: issuers are pinned by exact name, each with its own keys and algorithms. Thread-safe.</summary>
@@ -63,8 +62,9 @@ public sealed class TokenValidator : ITokenValidator, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<TokenResult> ValidateAsync(StringValues authorization, DateTimeOffset now, CancellationToken cancellation)
+    public ValueTask<TokenResult> ValidateAsync(in Credentials presented, DateTimeOffset now, CancellationToken cancellation)
     {
+        var authorization = presented.Authorization;
         if (authorization.Count == 0)
             return Refused(TokenCodes.Missing, "An Authorization header with a bearer token is needed.");
         if (authorization.Count > 1)

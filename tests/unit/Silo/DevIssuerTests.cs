@@ -69,18 +69,18 @@ public sealed class DevIssuerTests : IAsyncLifetime
     {
         var (status, body) = await Ask(Good(name));
         Assert.Equal(HttpStatusCode.OK, status);
-        var caller = Assert.IsType<TokenResult.Valid>(await validator.ValidateAsync($"Bearer {body["access_token"]}", time.GetUtcNow(), CancellationToken.None)).Caller;
+        var caller = Assert.IsType<TokenResult.Valid>(await validator.ValidateAsync(new Credentials($"Bearer {body["access_token"]}"), time.GetUtcNow(), CancellationToken.None)).Caller;
         Assert.Equal($"dev:user:{name}", caller.Key);
         Assert.Equal([group], caller.Groups);
         time.Advance(TimeSpan.FromMinutes(61));
-        Assert.IsType<TokenResult.Invalid>(await validator.ValidateAsync($"Bearer {body["access_token"]}", time.GetUtcNow(), CancellationToken.None));
+        Assert.IsType<TokenResult.Invalid>(await validator.ValidateAsync(new Credentials($"Bearer {body["access_token"]}"), time.GetUtcNow(), CancellationToken.None));
     }
 
     [Fact]
     public async Task An_agent_acts_for_a_person()
     {
         var (_, body) = await Ask([.. Good("alice"), ("act", "agent:triage-bot"), ("act", "service:runner")]);
-        var caller = Assert.IsType<TokenResult.Valid>(await validator.ValidateAsync($"Bearer {body["access_token"]}", time.GetUtcNow(), CancellationToken.None)).Caller;
+        var caller = Assert.IsType<TokenResult.Valid>(await validator.ValidateAsync(new Credentials($"Bearer {body["access_token"]}"), time.GetUtcNow(), CancellationToken.None)).Caller;
         Assert.Equal("dev:user:alice^dev:agent:triage-bot^dev:service:runner", caller.Key);
     }
 
@@ -116,7 +116,7 @@ public sealed class DevIssuerTests : IAsyncLifetime
         using var elsewhere = DevelopmentIssuer.Open(DataFolder.Open(Path.Combine(temp.Root, "other")));
         Assert.NotEqual(issuer.Path, elsewhere.Path);
         using var other = new TokenValidator([elsewhere.ListenAt(new Uri(app.Urls.Single()))], time, NullLogger<TokenValidator>.Instance);
-        var refused = Assert.IsType<TokenResult.Invalid>(await other.ValidateAsync($"Bearer {body["access_token"]}", time.GetUtcNow(), CancellationToken.None));
+        var refused = Assert.IsType<TokenResult.Invalid>(await other.ValidateAsync(new Credentials($"Bearer {body["access_token"]}"), time.GetUtcNow(), CancellationToken.None));
         Assert.Equal(TokenCodes.Issuer, refused.Code);
     }
 

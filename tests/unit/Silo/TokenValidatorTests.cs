@@ -39,7 +39,7 @@ public sealed class TokenValidatorTests : IAsyncLifetime
     private TokenValidator Make(params IssuerOptions[] issuers) => new(issuers, time, NullLogger<TokenValidator>.Instance);
 
     private Task<TokenResult> Check(string token, TokenValidator? by = null) =>
-        (by ?? validator).ValidateAsync($"Bearer {token}", time.GetUtcNow(), CancellationToken.None).AsTask();
+        (by ?? validator).ValidateAsync(new Credentials($"Bearer {token}"), time.GetUtcNow(), CancellationToken.None).AsTask();
 
     private static string CodeOf(TokenResult result) => result switch
     {
@@ -196,7 +196,7 @@ public sealed class TokenValidatorTests : IAsyncLifetime
     public async Task Only_one_bearer_header_of_a_bounded_size_is_read()
     {
         var token = issuer.Sign(issuer.Claims(time.GetUtcNow()));
-        Task<TokenResult> Header(StringValues values) => validator.ValidateAsync(values, time.GetUtcNow(), CancellationToken.None).AsTask();
+        Task<TokenResult> Header(StringValues values) => validator.ValidateAsync(new Credentials(values), time.GetUtcNow(), CancellationToken.None).AsTask();
         Assert.Equal("valid dev:user:alice", CodeOf(await Header("bearer " + token)));
         Assert.Equal(TokenCodes.Missing, CodeOf(await Header(StringValues.Empty)));
         Assert.Equal(TokenCodes.Several, CodeOf(await Header(new StringValues(["Bearer " + token, "Bearer " + token]))));
@@ -327,12 +327,12 @@ public sealed class TokenValidatorTests : IAsyncLifetime
     {
         var token = "Bearer " + issuer.Sign(issuer.Claims(time.GetUtcNow()));
         for (var i = 0; i < 3; i++)
-            Assert.IsType<TokenResult.Valid>(await validator.ValidateAsync(token, time.GetUtcNow(), CancellationToken.None));
+            Assert.IsType<TokenResult.Valid>(await validator.ValidateAsync(new Credentials(token), time.GetUtcNow(), CancellationToken.None));
         var header = new StringValues(token);
         var now = time.GetUtcNow();
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 1000; i++)
-            Assert.IsType<TokenResult.Valid>(await validator.ValidateAsync(header, now, CancellationToken.None));
+            Assert.IsType<TokenResult.Valid>(await validator.ValidateAsync(new Credentials(header), now, CancellationToken.None));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1000);
 
         var small = new VerifiedTokenCache(100);

@@ -1,0 +1,61 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace JitGrains.Silo.Identity;
+
+/// <summary>
+/// All that a call presents to show who makes it: headers as they came, the connection's certificate, and what proofs of
+/// possession name (method and address). Nothing is worked out before somebody asks for it. Immutable.
+/// </summary>
+public readonly struct Credentials
+{
+    private readonly HttpRequest? request;
+    private readonly string? url;
+
+    /// <summary>What a call outside of HTTP presents: tests, and tools.</summary>
+    /// <param name="authorization">Every value of the Authorization header.</param>
+    /// <param name="proof">Every value of the DPoP header.</param>
+    /// <param name="certificate">The client certificate, if there is one.</param>
+    /// <param name="method">The method.</param>
+    /// <param name="url">The address, without query.</param>
+    public Credentials(StringValues authorization, StringValues proof = default, PresentedCertificate? certificate = null, string method = "GET", string url = "")
+    {
+        (Authorization, Proof, Certificate, Method, this.url) = (authorization, proof, certificate, method, url);
+    }
+
+    private Credentials(HttpRequest request)
+    {
+        this.request = request;
+        Authorization = request.Headers.Authorization;
+        Proof = request.Headers["DPoP"];
+        // Features that are not the server's own are looked for slowly, and without TLS there is none.
+        Certificate = request.IsHttps ? request.HttpContext.Features.Get<PresentedCertificate>() : null;
+        Method = request.Method;
+    }
+
+    /// <summary>Every value of the Authorization header.</summary>
+    public StringValues Authorization { get; }
+
+    /// <summary>Every value of the DPoP header (RFC 9449).</summary>
+    public StringValues Proof { get; }
+
+    /// <summary>The connection's client certificate, if it has one.</summary>
+    public PresentedCertificate? Certificate { get; }
+
+    /// <summary>The method, as sent.</summary>
+    public string Method { get; }
+
+    /// <summary>What a request presents.</summary>
+    public static Credentials Of(HttpContext context) => new(context.Request);
+
+    /// <summary>The address that the caller used, without query: scheme, authority and path as sent. Put together anew at each call.</summary>
+    public string Url()
+    {
+        if (request is null)
+            return url ?? "";
+        var target = request.HttpContext.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()?.RawTarget ?? "";
+        var end = target.IndexOf('?', StringComparison.Ordinal);
+        var path = end < 0 ? target : target[..end];
+        return path.StartsWith('/') ? $"{request.Scheme}://{request.Host.Value}{path}" : path;
+    }
+}
