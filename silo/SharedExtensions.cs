@@ -1,4 +1,5 @@
 using JitGrains.Approvals;
+using JitGrains.Assertions;
 using JitGrains.Audit;
 using JitGrains.Gateways;
 using JitGrains.Grants;
@@ -44,7 +45,7 @@ public static class SharedExtensions
 
         services.AddGrainEngine(o =>
         {
-            o.AddGrain<PrincipalGrain>().AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>().AddGrain<QuotaGrain>();
+            o.AddGrain<PrincipalGrain>().AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>().AddGrain<QuotaGrain>().AddGrain<AssertionKeysGrain>();
             // What a gateway has no part in, it cannot even call.
             if (options.Role.RunsSilo())
                 o.AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>().AddGrain<PolicyGrain>();

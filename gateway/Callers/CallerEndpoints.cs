@@ -1,4 +1,5 @@
 using JitGrains.Approvals;
+using JitGrains.Gateway.Assertions;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
 using JitGrains.Gateway.Hosting;
@@ -33,6 +34,7 @@ internal sealed class CallerEndpoints(
     IReadModel readModel,
     IGrainFactory grains,
     Readiness readiness,
+    PublishedKeys published,
     IGatewayLease lease,
     IPolicyProvider policies,
     CallLimiter limiter,
@@ -48,8 +50,8 @@ internal sealed class CallerEndpoints(
     /// <summary>Whether a request is for here, or so nearly that it must not go anywhere else.</summary>
     public static bool IsOwn(CanonicalRequest request) => request.LooseSegments is [".jit", ..];
 
-    /// <summary>Whether a request only asks how the process is.</summary>
-    public static bool IsHealth(CanonicalRequest request) => request.RawPath is "/.jit/livez" or "/.jit/readyz";
+    /// <summary>Whether a request only asks how the process is, or for the keys by which upstreams tell its assertions.</summary>
+    public static bool IsHealth(CanonicalRequest request) => request.RawPath is "/.jit/livez" or "/.jit/readyz" or "/.jit/jwks";
 
     public async Task Handle(HttpContext context, CanonicalRequest request)
     {
@@ -61,6 +63,9 @@ internal sealed class CallerEndpoints(
                 return;
             case ["readyz"]:
                 await OnGet(context, () => readiness.Answer(context));
+                return;
+            case ["jwks"]:
+                await OnGet(context, () => published.Answer(context));
                 return;
             case ["whoami"] or ["requests"] or ["requests", _] or ["grants"] or ["grants", _]:
                 break;

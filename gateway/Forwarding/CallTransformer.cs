@@ -24,7 +24,8 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         if (call.Gate.Once)
             proxyRequest.Headers.ExpectContinue = null;
         SetForwarding(httpContext, proxyRequest);
-        proxyRequest.RequestUri = new Uri(destinationPrefix.TrimEnd('/') + call.Request.RawTarget, Verbatim);
+        var target = call.Additions?.Add(proxyRequest, call.Request) ?? call.Request.RawTarget;
+        proxyRequest.RequestUri = new Uri(destinationPrefix.TrimEnd('/') + target, Verbatim);
         proxyRequest.Options.Set(ExecutionGate.Key, call.Gate);
     }
 

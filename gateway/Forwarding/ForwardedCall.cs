@@ -1,3 +1,4 @@
+using JitGrains.Gateway.Injection;
 using JitGrains.Http;
 using JitGrains.Policy;
 
@@ -14,6 +15,9 @@ internal sealed record ForwardedCall
 
     /// <summary>Checked right before the first upstream byte.</summary>
     public required ExecutionGate Gate { get; init; }
+
+    /// <summary>What the gateway adds to it that upstreams are to believe; null for nothing.</summary>
+    public Additions? Additions { get; init; }
 
     /// <summary>Whether it runs under an approve rule, so that no cache may keep the answer.</summary>
     public bool Private { get; init; }
@@ -43,6 +47,7 @@ internal static class ForwardErrors
     public const string LeaseLost = "lease-lost";
     public const string Blocked = "blocked";
     public const string PolicyChanged = "policy-changed";
+    public const string NoCredential = "no-credential";
     public const string StartedLate = "started-late";
     public const string GatewayStopped = "gateway-stopped";
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using JitGrains.Assertions;
 using JitGrains.Gateway.Network;
 using JitGrains.Silo;
 
@@ -94,6 +95,12 @@ public sealed record GatewayOptions
     /// <summary>How long a revocation may take to be applied here before the lease is given up. Default 250 ms; at most 400 ms, since others wait for half a second.</summary>
     public TimeSpan DrainWithin { get; init; } = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Who says what assertions to upstreams say. Default <c>jitgrains</c>.</summary>
+    public string AssertionIssuer { get; init; } = "jitgrains";
+
+    /// <summary>How long a key signs assertions. Default one day; 1 hour to 90 days.</summary>
+    public TimeSpan AssertionKeyRotation { get; init; } = TimeSpan.FromDays(1);
+
     /// <summary>How long a stop waits for running calls. Default 30 s.</summary>
     public TimeSpan StopWithin { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -140,6 +147,8 @@ public sealed record GatewayOptions
             LeaseRenewal = read.Duration("LeaseRenewal", defaults.LeaseRenewal, TimeSpan.FromSeconds(30)),
             AllowMaxStale = read.Duration("AllowMaxStale", defaults.AllowMaxStale, TimeSpan.FromHours(1)),
             DrainWithin = read.Duration("DrainWithin", defaults.DrainWithin, TimeSpan.FromMilliseconds(400)),
+            AssertionIssuer = read.Text("AssertionIssuer") ?? defaults.AssertionIssuer,
+            AssertionKeyRotation = read.Duration("AssertionKeyRotation", defaults.AssertionKeyRotation, AssertionKeysMachine.MostRotation),
             StopWithin = read.Duration("StopWithin", defaults.StopWithin, TimeSpan.FromMinutes(10)),
             Network = NetworkOptions.Read(read, problems),
             Limits = ListenerLimits.Read(read),
@@ -166,6 +175,8 @@ public sealed record GatewayOptions
             yield return "Policy: name a policy file or folder (--policy PATH), or start with --quickstart.";
         foreach (var problem in Limits.Problems())
             yield return problem;
+        if (AssertionKeyRotation < AssertionKeysMachine.LeastRotation)
+            yield return "AssertionKeyRotation: a key signs for an hour or longer.";
         if (LeaseRenewal > Lease / 2)
             yield return "LeaseRenewal: at least two renewals must fit into a Lease.";
         var ports = new[] { Role.RunsGateway() ? Port : 0, Role.RunsSilo() ? ControlPort : 0, Role.RunsGateway() ? Http2Port ?? 0 : 0, Quickstart ? SamplePort ?? 0 : 0 }.Where(p => p != 0).ToList();

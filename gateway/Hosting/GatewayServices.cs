@@ -1,4 +1,6 @@
+using JitGrains.Gateway.Assertions;
 using JitGrains.Gateway.Callers;
+using JitGrains.Gateway.Injection;
 using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
@@ -26,6 +28,8 @@ internal static class GatewayServices
         services.AddSingleton(p => new Incarnation(p.GetRequiredService<IIdGenerator>().NewIncarnationId()));
         services.AddSingleton<GatewayMetrics>();
         services.AddForwarding();
+        services.AddAssertions();
+        services.AddSingleton<CallAdditions>();
         services.AddOverload();
 
         services.AddSingleton<GrantViews>();

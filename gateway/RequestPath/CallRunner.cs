@@ -1,3 +1,4 @@
+using JitGrains.Gateway.Injection;
 using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Telemetry;
@@ -7,10 +8,13 @@ using JitGrains.Silo.ControlPlane;
 namespace JitGrains.Gateway.RequestPath;
 
 /// <summary>Forwards a call that may run, answers where that failed, and says what came of it. Decides nothing. Thread-safe.</summary>
-internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics metrics, TimeProvider time)
+internal sealed class CallRunner(UpstreamForwarder forwarder, CallAdditions additions, GatewayMetrics metrics, TimeProvider time)
 {
     /// <summary>Whether there is an upstream to send the call to.</summary>
     public bool HasUpstream(Call call) => forwarder.HasUpstream(call.Api);
+
+    /// <summary>Whether what the gateway adds to the call can be had: asked before a use is taken that would be lost.</summary>
+    public async ValueTask<bool> CanAdd(Call call, Grant grant) => !call.Api.AddsToCalls || await additions.Make(call, grant) is not null;
 
     /// <summary>Runs the call.</summary>
     /// <param name="call">The call.</param>
@@ -28,11 +32,20 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, GatewayMetrics met
             () => execution.TryStart() ? mayStart() : execution.EndedBy ?? ForwardErrors.GrantEnded,
             execution.Started,
             isRepeatable: call.Request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE");
+        Additions? added = null;
+        if (call.Api.AddsToCalls && kind != "observe" && (added = await additions.Make(call, execution.Grant)) is null)
+        {
+            await Answers.Refuse(call.Context, CallAdditions.Unavailable, call.Api);
+            metrics.Executed(kind, ForwardErrors.NoCredential);
+            return new ExecutionOutcome(ExecutionStatus.Failed, null, ForwardErrors.NoCredential, startedAt, time.GetUtcNow(), 0, 0);
+        }
+
         var forwarded = new ForwardedCall
         {
             Api = call.Api,
             Request = call.Request,
             Gate = gate,
+            Additions = added,
             Private = kind is "counted" or "many_use",
             AllowedOrigin = Cors.AllowedOrigin(call.Context.Request.Headers, call.Api.Cors),
         };

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using JitGrains.Approvals;
 using JitGrains.Audit;
+using JitGrains.Gateway.Injection;
 using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
@@ -122,6 +123,12 @@ internal sealed class GrantUse(
         if (!runner.HasUpstream(call))
         {
             await Answers.Refuse(call.Context, GatewayProblems.NoUpstream, call.Api);
+            return true;
+        }
+
+        if (!await runner.CanAdd(call, grant))
+        {
+            await Answers.Refuse(call.Context, CallAdditions.Unavailable, call.Api);
             return true;
         }
 

@@ -40,6 +40,12 @@ public sealed record ApiDefinition
     /// <summary>Whether the caller's Authorization goes upstream.</summary>
     public bool ForwardAuthorization { get; init; }
 
+    /// <summary>What is stated of each call to the upstream, or null for nothing.</summary>
+    public AssertionDefinition? Assertion { get; init; }
+
+    /// <summary>Whether the gateway adds anything to calls that upstreams are to believe.</summary>
+    public bool AddsToCalls => Assertion is not null;
+
     /// <summary>Cross-origin rules, or null where there are none.</summary>
     public CorsDefinition? Cors { get; init; }
 

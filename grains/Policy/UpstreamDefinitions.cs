@@ -41,3 +41,13 @@ public sealed record CircuitBreakerDefinition
     /// <summary>How long it stays open, 10 s or more.</summary>
     public TimeSpan OpenFor { get; init; } = TimeSpan.FromSeconds(30);
 }
+
+/// <summary>The signed assertion that calls go to upstreams with. Immutable and thread-safe.</summary>
+public sealed record AssertionDefinition
+{
+    /// <summary>Whom it is for; null for the API's name.</summary>
+    public string? Audience { get; init; }
+
+    /// <summary>How long it can be believed after it was sent.</summary>
+    public TimeSpan Life { get; init; } = TimeSpan.FromSeconds(30);
+}

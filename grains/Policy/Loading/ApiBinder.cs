@@ -34,6 +34,7 @@ internal static class ApiBinder
             CircuitBreaker = keys["circuit_breaker"] is { } cb ? UpstreamBinder.CircuitBreaker(cb) : null,
             TryUnhealthy = keys["when_none_healthy"]?.Word("refuse", "try") == "try",
             Retries = keys["retries"]?.Integer(0, 3) ?? 0,
+            Assertion = keys["assertion"] is { } s ? UpstreamBinder.Assertion(s) : null,
             Network = keys["network"] is { } n ? names.Addresses.Filter(n) : null,
             Cors = keys["cors"] is { } c ? Cors(c) : null,
             Actions = [.. actions.Select(x => x.Definition)],

@@ -1,5 +1,7 @@
+using JitGrains.Assertions;
 using JitGrains.Policy.Matching;
 using JitGrains.Policy.Schema;
+using JitGrains.Policy.Yaml;
 
 namespace JitGrains.Policy.Loading;
 
@@ -42,5 +44,17 @@ internal static class UpstreamBinder
         if (template is null)
             return at.Fail<string>(problem);
         return template.Parameters.IsEmpty ? text : at.Fail<string>("a path to ask for has no parameters");
+    }
+
+    /// <summary><c>true</c>, or what is to be otherwise than it is by itself.</summary>
+    public static AssertionDefinition? Assertion(Cursor at)
+    {
+        if (at.Node is YamlScalar)
+            return at.Boolean() == true ? new AssertionDefinition() : null;
+        return at.Shape(PolicyShapes.Assertion) is not { } keys ? null : new AssertionDefinition
+        {
+            Audience = keys["audience"]?.Text(256),
+            Life = keys["life"]?.Duration(TimeSpan.FromSeconds(5), AssertionKeysMachine.LongestLife) ?? TimeSpan.FromSeconds(30),
+        };
     }
 }

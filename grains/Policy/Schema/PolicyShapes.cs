@@ -66,6 +66,7 @@ internal static class PolicyShapes
         new("circuit_breaker", new ShapeType(UpstreamShapes.CircuitBreaker), "Gives an upstream that fails calls none for a while. Default never."),
         new("when_none_healthy", Word("refuse", "try"), "Whether calls are refused (503) or tried all the same where no upstream is healthy. Default refuse."),
         new("retries", new IntegerType(0, 3), "How often a call that did not reach an upstream is sent again; never one under a counted grant. Default 0."),
+        new("assertion", new EitherType(Flag, new ShapeType(Assertion)), "Whether calls go upstream with a signed assertion of who makes them and by whose approval. Default false."),
         new("network", new ShapeType(Network), "From where calls are taken at all. Default anywhere."),
         new("cors", new ShapeType(Cors), "Browsers of other origins that may call. Default none."),
         new("actions", new MapType(new ShapeType(Action), NamePattern), "Actions by name; names are unique over all APIs.", Required: true));
@@ -118,6 +119,8 @@ internal static class PolicyShapes
         new("apis", new MapType(new ShapeType(Api), NamePattern), "Protected upstreams by name."),
         new("rules", new ListType(new ShapeType(Rule)), "Rules; the order decides only which name a decision bears."),
         new("limits", new MapType(new ShapeType(LimitShapes.Limit), NamePattern), "Rate limits by name. Callers see the names."));
+
+    public static Shape Assertion => UpstreamShapes.Assertion;
 
     public static Shape Hold => ApproveShapes.Hold;
 
@@ -213,6 +216,10 @@ internal static class UpstreamShapes
         new("interval", Duration, "From one question to the next. Default 15s."),
         new("timeout", Duration, "How long an answer may take. Default 5s."),
         new("failures", new IntegerType(1, 100), "After how many failures in a row an upstream gets no more calls. Default 2."));
+
+    public static readonly Shape Assertion = new("assertion", "The signed assertion that calls go to upstreams with.",
+        new("audience", Text, "Whom it is for. Default the API's name."),
+        new("life", Duration, "How long it can be believed after it was sent, 5s to 5m. Default 30s."));
 
     public static readonly Shape CircuitBreaker = new("circuit_breaker", "When an upstream that fails calls gets none for a while.",
         new("failure_percent", new IntegerType(1, 99), "More than this share of the calls of the last 10 s, of at least ten, could not be sent or answered. Default 30."),

@@ -71,6 +71,17 @@ internal sealed class GatewayFixture : IAsyncDisposable
         return new GatewayFixture(app, folder, time) { keep = keep };
     }
 
+    /// <summary>Another policy comes into force.</summary>
+    public async Task Reload(string policy)
+    {
+        await File.WriteAllTextAsync(Path.Combine(Folder, "policy.yaml"), policy);
+        var provider = Services.GetRequiredService<JitGrains.Silo.Policies.PolicyProvider>();
+        // A change is taken on when it was seen twice.
+        await provider.LookAsync();
+        await provider.LookAsync();
+        Assert.False(provider.Status.Degraded, string.Join('\n', provider.Status.Problems));
+    }
+
     /// <summary>Begins a graceful stop; awaiting it awaits its end.</summary>
     public Task Stop() => web.StopAsync();
 

@@ -97,7 +97,7 @@ public class SchemaTests
             "upstreams": ["http://127.0.0.1:1"], "host": "a.example.com", "prefix": "/a", "mode": "observe", "dialect": "loose",
             "forward_authorization": true, "upstream_timeout": "10s", "upstream_http2": true, "connect_timeout": "1s", "load_balancing": "first",
             "health_check": {"path": "/healthz", "interval": "2s", "timeout": "1s", "failures": 3}, "circuit_breaker": {"failure_percent": 50, "open_for": "50s"},
-            "when_none_healthy": "try", "retries": 1, "network": {"allow": ["office"]},
+            "when_none_healthy": "try", "assertion": {"audience": "orders", "life": "10s"}, "retries": 1, "network": {"allow": ["office"]},
             "cors": {"origins": ["https://app.example.com"], "allowed_headers": ["x-a"], "exposed_headers": ["x-b"], "allow_credentials": true, "max_age": "1m"},
             "actions": {
               "a.pay": {
