@@ -13,6 +13,8 @@ internal static class CommandLine
         ["--sample-port"] = "SamplePort",
         ["--address"] = "Address",
         ["--control-address"] = "ControlAddress",
+        ["--tls"] = "Tls",
+        ["--control-tls"] = "ControlTls",
         ["--public-url"] = "PublicUrl",
         ["--store"] = "Store",
         ["--role"] = "Role",
@@ -33,6 +35,8 @@ internal static class CommandLine
           --sample-port N           port of the quickstart's upstream (default 8082)
           --address IP              where callers are answered (default 127.0.0.1)
           --control-address IP      where approvers and operators are answered (default 127.0.0.1)
+          --tls terminated          what stands in front of --port speaks TLS; needed beyond loopback without certificates
+          --control-tls terminated  the same for --control-port
           --public-url URL          what links to the control plane begin with
           --store memory            keep nothing (for trying things out)
           --role ROLE               all, gateway or silo (default all)

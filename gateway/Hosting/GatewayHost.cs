@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using JitGrains.Gateway.Network;
 using JitGrains.Gateway.Quickstart;
+using JitGrains.Gateway.Tls;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo;
 using JitGrains.Silo.DevIssuer;
@@ -139,6 +140,8 @@ public static partial class GatewayHost
         builder.Services.AddSingleton(listeners);
         builder.Services.AddSingleton(options);
         builder.Services.AddNetwork(options.Network);
+        builder.Services.AddSingleton<TlsListeners>();
+        builder.Services.AddHostedService(p => p.GetRequiredService<TlsListeners>());
         if (keys.Ring is { } ring)
             builder.Services.AddSilo(silo, ring, settings.UseStore, keys.DevIssuer);
         else

@@ -1,6 +1,7 @@
 using System.Net;
 using JitGrains.Assertions;
 using JitGrains.Gateway.Network;
+using JitGrains.Gateway.Tls;
 using JitGrains.Silo;
 
 namespace JitGrains.Gateway.Hosting;
@@ -44,11 +45,23 @@ public sealed record GatewayOptions
     /// <summary>Where callers are answered. Default 127.0.0.1.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
 
-    /// <summary>The port for callers, HTTP/1.1. Default 8080; 0 picks a free one.</summary>
+    /// <summary>The port for callers: HTTP/1.1, and with certificates in <see cref="Tls"/> HTTP/2 as well. Default 8080; 0 picks a free one.</summary>
     public int Port { get; init; } = 8080;
 
     /// <summary>A further port for callers that speak HTTP/2 without TLS (prior knowledge); default none. Without TLS one port cannot tell the two apart.</summary>
     public int? Http2Port { get; init; }
+
+    /// <summary>Where <see cref="Http2Port"/> is. Default <see cref="Address"/>.</summary>
+    public IPAddress? Http2Address { get; init; }
+
+    /// <summary>TLS of the callers' listener. Default none, which is for loopback only.</summary>
+    public ListenerTls Tls { get; init; } = ListenerTls.Clear;
+
+    /// <summary>TLS of the control plane's listener. Default none, which is for loopback only.</summary>
+    public ListenerTls ControlTls { get; init; } = ListenerTls.Clear;
+
+    /// <summary>How often it is looked whether files of certificates changed. Default 30 s.</summary>
+    public TimeSpan CertificatesPoll { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Where approvers and operators are answered. Default 127.0.0.1.</summary>
     public IPAddress ControlAddress { get; init; } = IPAddress.Loopback;
@@ -132,6 +145,10 @@ public sealed record GatewayOptions
             Address = read.Address("Address", defaults.Address),
             Port = read.Port("Port") ?? defaults.Port,
             Http2Port = read.Port("Http2Port"),
+            Http2Address = read.Text("Http2Address") is null ? null : read.Address("Http2Address", defaults.Address),
+            Tls = ListenerTls.Read(section, "Tls", problems),
+            ControlTls = ListenerTls.Read(section, "ControlTls", problems),
+            CertificatesPoll = read.Duration("CertificatesPoll", defaults.CertificatesPoll, TimeSpan.FromDays(1)),
             ControlAddress = read.Address("ControlAddress", defaults.ControlAddress),
             ControlPort = read.Port("ControlPort") ?? defaults.ControlPort,
             SamplePort = read.Port("SamplePort") ?? (role == ProcessRole.All ? defaults.SamplePort : null),
@@ -173,7 +190,7 @@ public sealed record GatewayOptions
             yield return "KeysFolder, Policy, DatabaseOwner: these are for silos; a gateway takes keys and policy from the database.";
         if (!Quickstart && Policy is null && Database is null)
             yield return "Policy: name a policy file or folder (--policy PATH), or start with --quickstart.";
-        foreach (var problem in Limits.Problems())
+        foreach (var problem in Limits.Problems().Concat(TlsProblems()))
             yield return problem;
         if (AssertionKeyRotation < AssertionKeysMachine.LeastRotation)
             yield return "AssertionKeyRotation: a key signs for an hour or longer.";
@@ -182,5 +199,37 @@ public sealed record GatewayOptions
         var ports = new[] { Role.RunsGateway() ? Port : 0, Role.RunsSilo() ? ControlPort : 0, Role.RunsGateway() ? Http2Port ?? 0 : 0, Quickstart ? SamplePort ?? 0 : 0 }.Where(p => p != 0).ToList();
         if (ports.Distinct().Count() != ports.Count)
             yield return "Port, Http2Port, ControlPort, SamplePort: each listener needs a port of its own.";
+    }
+
+    /// <summary>Whether a caller may have used another scheme than the connection from there to here shows.</summary>
+    internal bool SchemesVary => Tls.IsTerminated || ControlTls.IsTerminated || !Network.Proxies.IsEmpty;
+
+    private IEnumerable<string> TlsProblems()
+    {
+        if (Quickstart)
+        {
+            // It listens on loopback, which is said already; its issuer is found over HTTP.
+            if (ControlTls.Own is not null)
+                yield return "ControlTls: the quickstart's issuer is on the control plane, and answers without TLS.";
+            foreach (var problem in Tls.Own?.Problems("Tls") ?? [])
+                yield return problem;
+            yield break;
+        }
+
+        if (Role.RunsGateway())
+        {
+            foreach (var problem in Tls.Problems("Tls", "Address", IPAddress.IsLoopback(Address)))
+                yield return problem;
+            if (Tls.Own is not null && Http2Port is not null && !IPAddress.IsLoopback(Http2Address ?? Address))
+                yield return "Http2Port: it is without TLS, so beside Tls:Certificates it needs an Http2Address on loopback; Port speaks HTTP/2 by itself.";
+            else if (Tls.Own is null && !Tls.IsTerminated && Http2Port is not null && IPAddress.IsLoopback(Address) && Http2Address is { } http2 && !IPAddress.IsLoopback(http2))
+                yield return $"Http2Address: beyond loopback tokens would travel in clear text; say Tls={TlsOptions.Terminated} where what stands in front speaks TLS.";
+        }
+
+        if (Role.RunsSilo())
+        {
+            foreach (var problem in ControlTls.Problems("ControlTls", "ControlAddress", IPAddress.IsLoopback(ControlAddress)))
+                yield return problem;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using JitGrains.Gateway.Tls;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -18,7 +19,9 @@ public enum ListenerRole
 }
 
 /// <summary>Set on each connection by its listener.</summary>
-internal sealed record ListenerRoleFeature(ListenerRole Role);
+/// <param name="Role">What it is for.</param>
+/// <param name="IsTerminated">Whether what stands in front speaks TLS, so that callers used https though this connection is clear.</param>
+internal sealed record ListenerRoleFeature(ListenerRole Role, bool IsTerminated = false);
 
 /// <summary>What a connection goes through before HTTP is spoken on it.</summary>
 internal delegate Task Entrance(ConnectionContext connection, ConnectionDelegate next);
@@ -26,29 +29,37 @@ internal delegate Task Entrance(ConnectionContext connection, ConnectionDelegate
 /// <summary>The listeners of one host, and where they ended up listening (port 0 picks a free one). Thread-safe once started.</summary>
 public sealed class Listeners
 {
-    private readonly List<(ListenerRole Role, string Option, ListenOptions Listen)> all = [];
+    private readonly List<(ListenerRole Role, string Option, ListenOptions Listen, bool Tls)> all = [];
 
     /// <summary>The address of the first listener with this role, known once the host has started; null where there is none.</summary>
-    public Uri? Address(ListenerRole role) => all.Where(l => l.Role == role).Select(l => ToUri(l.Listen)).FirstOrDefault();
+    public Uri? Address(ListenerRole role) => all.Where(l => l.Role == role).Select(l => ToUri(l.Listen, l.Tls)).FirstOrDefault();
 
     /// <summary>The address of the gateway's HTTP/2 listener (prior knowledge, no TLS), if it has one.</summary>
     public Uri? Http2Address =>
-        all.Where(l => l.Role == ListenerRole.Gateway && l.Listen.Protocols == HttpProtocols.Http2).Select(l => ToUri(l.Listen)).FirstOrDefault();
+        all.Where(l => l.Role == ListenerRole.Gateway && l.Listen.Protocols == HttpProtocols.Http2).Select(l => ToUri(l.Listen, l.Tls)).FirstOrDefault();
 
-    internal void Add(KestrelServerOptions kestrel, ListenerRole role, string option, IPAddress address, int port, HttpProtocols protocols, params Entrance[] entrances)
+    /// <param name="kestrel">The server.</param>
+    /// <param name="feature">What the listener is for.</param>
+    /// <param name="option">The option that names its port.</param>
+    /// <param name="at">Where it listens.</param>
+    /// <param name="protocols">What it speaks.</param>
+    /// <param name="tls">How it speaks TLS, or null.</param>
+    /// <param name="entrances">What a connection goes through before TLS.</param>
+    internal void Add(KestrelServerOptions kestrel, ListenerRoleFeature feature, string option, IPEndPoint at, HttpProtocols protocols, TlsListener? tls, params Entrance[] entrances)
     {
-        var feature = new ListenerRoleFeature(role);
-        kestrel.Listen(address, port, listen =>
+        kestrel.Listen(at, listen =>
         {
             listen.Protocols = protocols;
             foreach (var entrance in entrances)
                 listen.Use(next => connection => entrance(connection, next));
+            if (tls is not null)
+                listen.UseHttps(tls.Handshake());
             listen.Use(next => connection =>
             {
                 connection.Features.Set(feature);
                 return next(connection);
             });
-            all.Add((role, option, listen));
+            all.Add((feature.Role, option, listen, tls is not null));
         });
     }
 
@@ -57,7 +68,7 @@ public sealed class Listeners
     {
         if (failure is not IOException || failure.InnerException is not AddressInUseException)
             return null;
-        foreach (var (_, option, listen) in all)
+        foreach (var (_, option, listen, _) in all)
         {
             if (listen.IPEndPoint is { Port: > 0 } end && failure.Message.Contains($":{end.Port}:", StringComparison.Ordinal))
                 return $"Port {end.Port} on {end.Address} is taken. Choose another with {option}, or stop what listens there.";
@@ -66,5 +77,5 @@ public sealed class Listeners
         return $"A port is taken: {failure.Message}";
     }
 
-    private static Uri ToUri(ListenOptions listen) => new($"http://{listen.IPEndPoint}");
+    private static Uri ToUri(ListenOptions listen, bool tls) => new($"{(tls ? "https" : "http")}://{listen.IPEndPoint}");
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using JitGrains.Gateway.Network;
 using JitGrains.Gateway.Quickstart;
+using JitGrains.Gateway.Tls;
 using JitGrains.Silo;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -18,26 +19,31 @@ internal static class ListenerSetup
         kestrel.AddServerHeader = false;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         options.Limits.Apply(kestrel.Limits);
+        // What stands in front says https of its callers where the connection from there to here is clear.
+        kestrel.AllowAlternateSchemes = options.SchemesVary;
+        var tls = kestrel.ApplicationServices.GetRequiredService<TlsListeners>();
         var metrics = kestrel.ApplicationServices.GetRequiredService<NetworkMetrics>();
         var proxied = kestrel.ApplicationServices.GetRequiredService<ProxyProtocol>();
         if (options.Role.RunsGateway())
         {
             var guard = new ConnectionGuard(options.Limits.MaxConnections, options.Limits.MaxConnectionsPerAddress, options.Network.Proxies, metrics);
             Entrance[] entrances = options.Network.ProxyProtocol ? [guard.Run, proxied.Run] : [guard.Run];
-            listeners.Add(kestrel, ListenerRole.Gateway, "--port", options.Address, options.Port, HttpProtocols.Http1, entrances);
+            var role = new ListenerRoleFeature(ListenerRole.Gateway, options.Tls.IsTerminated);
+            listeners.Add(kestrel, role, "--port", new IPEndPoint(options.Address, options.Port), ProtocolsOf(tls.Gateway), tls.Gateway, entrances);
             if (options.Http2Port is { } http2)
-                listeners.Add(kestrel, ListenerRole.Gateway, "--http2-port", options.Address, http2, HttpProtocols.Http2, entrances);
+                listeners.Add(kestrel, role, "--http2-port", new IPEndPoint(options.Http2Address ?? options.Address, http2), HttpProtocols.Http2, null, entrances);
         }
 
         if (options.Role.RunsSilo())
         {
             var guard = new ConnectionGuard(options.Limits.ControlMaxConnections, options.Limits.ControlMaxConnections, options.Network.Proxies, metrics);
             Entrance[] entrances = options.Network.ControlProxyProtocol ? [guard.Run, proxied.Run] : [guard.Run];
-            listeners.Add(kestrel, ListenerRole.ControlPlane, "--control-port", options.ControlAddress, options.ControlPort, HttpProtocols.Http1, entrances);
+            var role = new ListenerRoleFeature(ListenerRole.ControlPlane, options.ControlTls.IsTerminated);
+            listeners.Add(kestrel, role, "--control-port", new IPEndPoint(options.ControlAddress, options.ControlPort), ProtocolsOf(tls.ControlPlane), tls.ControlPlane, entrances);
         }
 
         if (options is { Quickstart: true, SamplePort: { } sample })
-            listeners.Add(kestrel, ListenerRole.SampleUpstream, "--sample-port", IPAddress.Loopback, sample, HttpProtocols.Http1);
+            listeners.Add(kestrel, new ListenerRoleFeature(ListenerRole.SampleUpstream), "--sample-port", new IPEndPoint(IPAddress.Loopback, sample), HttpProtocols.Http1, null);
     }
 
     /// <summary>One pipeline for each listener; a connection without one is answered by none.</summary>
@@ -75,6 +81,9 @@ internal static class ListenerSetup
             });
         }
     }
+
+    /// <summary>Without TLS one port cannot tell the two apart.</summary>
+    private static HttpProtocols ProtocolsOf(TlsListener? tls) => tls is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
 
     private static ListenerRole? Role(HttpContext context) => context.Features.Get<ListenerRoleFeature>()?.Role;
 }

@@ -28,7 +28,7 @@ public readonly struct Credentials
         this.request = request;
         Authorization = request.Headers.Authorization;
         Proof = request.Headers["DPoP"];
-        // Features that are not the server's own are looked for slowly, and without TLS there is none.
+        // Features that are not the server's own are looked for slowly, and without https there is none.
         Certificate = request.IsHttps ? request.HttpContext.Features.Get<PresentedCertificate>() : null;
         Method = request.Method;
     }

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -6,13 +7,17 @@ namespace JitGrains.Silo.Identity;
 
 /// <summary>
 /// The client certificate of a connection, whose possession the TLS handshake has proved. Made once a connection, so that what
-/// is worked out of it is not worked out for each call. Whether it is one to believe is not said by it. Immutable and thread-safe.
+/// is worked out of it is not worked out for each call. Whether it is one to believe is not said by it. Thread-safe.
 /// </summary>
 /// <param name="certificate">The certificate; it must outlive the connection.</param>
-public sealed class PresentedCertificate(X509Certificate2 certificate)
+/// <param name="sent">Intermediates that came with it.</param>
+public sealed class PresentedCertificate(X509Certificate2 certificate, ImmutableArray<X509Certificate2> sent = default)
 {
     /// <summary>The certificate itself.</summary>
     public X509Certificate2 Certificate { get; } = certificate;
+
+    /// <summary>Intermediates that came with it.</summary>
+    public ImmutableArray<X509Certificate2> Sent { get; } = sent.IsDefault ? [] : sent;
 
     /// <summary>SHA-256 of its DER form in base64url: <c>x5t#S256</c> of RFC 8705, section 3.1.</summary>
     public string Thumbprint { get; } = Base64Url.EncodeToString(SHA256.HashData(certificate.RawDataMemory.Span));
