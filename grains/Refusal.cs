@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using JitGrains.Approvals;
+using JitGrains.Identity;
 using JitGrains.Gateways;
 using JitGrains.Grants;
 
@@ -29,6 +30,7 @@ namespace JitGrains;
 [JsonDerivedType(typeof(TooManyEntries), "too_many_entries")]
 [JsonDerivedType(typeof(PolicyInvalid), "policy_invalid")]
 [JsonDerivedType(typeof(PolicyMoved), "policy_moved")]
+[JsonDerivedType(typeof(SignInNeeded), "sign_in_needed")]
 public abstract record Refusal
 {
     private Refusal() { }
@@ -103,6 +105,11 @@ public abstract record Refusal
     /// <param name="Current">Its version; empty where there is none.</param>
     [GenerateSerializer, Alias("jit.Refusal.PolicyMoved")]
     public sealed record PolicyMoved(string Current) : Refusal;
+
+    /// <summary>The person's sign-in is not what is demanded: too long ago, or not strong enough.</summary>
+    /// <param name="Demand">What it must be.</param>
+    [GenerateSerializer, Alias("jit.Refusal.SignInNeeded")]
+    public sealed record SignInNeeded(SignInDemand Demand) : Refusal;
 }
 
 /// <summary>A grain's answer: a value or a refusal, never both.</summary>

@@ -68,7 +68,7 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
         {
             return (decision is PolicyDecision.Allow
                 ? new Problem("bad-request", 400, "No approval is needed", "A rule allows this action; just call it.").With("field", "action")
-                : GatewayProblems.Denied("Policy does not let you ask for this.")).WithHeader(OwnHeaders.Decision, header);
+                : GatewayProblems.OfDeny(decision, "Policy does not let you ask for this.")).WithHeader(OwnHeaders.Decision, header);
         }
 
         if (Limits(asked, rule.Terms) is { } tooMuch)

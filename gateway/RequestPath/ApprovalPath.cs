@@ -165,7 +165,7 @@ internal sealed class ApprovalPath(
         var (current, decision) = policy.Of(bound.Call);
         if (decision is not PolicyDecision.Approve approve)
         {
-            await Refuse(current, decision, GatewayProblems.Denied("Policy has changed since the call was made; send it again."));
+            await Refuse(current, decision, GatewayProblems.OfDeny(decision, "Policy has changed since the call was made; send it again."));
             return;
         }
 

@@ -1,5 +1,6 @@
 using JitGrains.Approvals;
 using JitGrains.Grants;
+using JitGrains.Policy;
 using JitGrains.Silo.ControlPlane;
 
 namespace JitGrains.Gateway.RequestPath;
@@ -8,6 +9,10 @@ namespace JitGrains.Gateway.RequestPath;
 internal static class GatewayProblems
 {
     public static Problem Denied(string detail) => new("denied", 403, "Denied by policy", detail);
+
+    /// <summary>A decision that lets nothing through: where only the sign-in stands in the way, how to go on.</summary>
+    public static Problem OfDeny(PolicyDecision decision, string detail) =>
+        decision is PolicyDecision.Deny { SignIn: { } demand } ? Problems.SignInNeeded(demand) : Denied(detail);
 
     public static Problem NetworkDenied { get; } = new("network-denied", 403, "Not from here", "Calls from this address are not taken.");
 

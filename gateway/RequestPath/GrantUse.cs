@@ -167,7 +167,7 @@ internal sealed class GrantUse(
         var (call, decision) = policy.Of(bound.Call);
         if (decision is not PolicyDecision.Approve now || !Quorum.StillStands(grant, now.Terms, call.Caller.Involved))
         {
-            await Answers.Refuse(call.Context, GatewayProblems.Denied("Policy has changed since the call was approved; it has not run."), call.Api);
+            await Answers.Refuse(call.Context, GatewayProblems.OfDeny(decision, "Policy has changed since the call was approved; it has not run."), call.Api);
             return new ExecutionOutcome(ExecutionStatus.Failed, null, "policy-changed", use.StartedAt, time.GetUtcNow(), 0, 0);
         }
 

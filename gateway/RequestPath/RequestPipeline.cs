@@ -245,7 +245,7 @@ internal sealed class RequestPipeline(
     {
         ticket.Write(AuditTypes.CallDenied);
         var detail = decision.Rule is null ? "No rule admits this call." : "A rule denies this call.";
-        return Answers.Refuse(context, GatewayProblems.Denied(detail).WithHeader(OwnHeaders.Decision, Answers.Decision(decision, policy.Version)), api);
+        return Answers.Refuse(context, GatewayProblems.OfDeny(decision, detail).WithHeader(OwnHeaders.Decision, Answers.Decision(decision, policy.Version)), api);
     }
 
     internal static Problem JournalFull => Problems.Unavailable("The journal cannot keep up; the call has not run.");

@@ -44,6 +44,7 @@ public interface IApprovalRequestGrain : IGrainWithStringKey
 /// <param name="Decision">The decision.</param>
 /// <param name="Comment">A comment, or null.</param>
 /// <param name="Digest">The digest of what the approver saw.</param>
+/// <param name="SignIn">How and when the approver has signed in, or null where nothing is known.</param>
 [GenerateSerializer, Alias("jit.VoteCommand")]
 public sealed record VoteCommand(
     [property: Id(0)] PrincipalId Approver,
@@ -51,7 +52,8 @@ public sealed record VoteCommand(
     [property: Id(2)] ImmutableArray<string> Groups,
     [property: Id(3)] VoteDecision Decision,
     [property: Id(4)] string? Comment,
-    [property: Id(5)] string Digest);
+    [property: Id(5)] string Digest,
+    [property: Id(6)] SignIn? SignIn = null);
 
 /// <summary>Take a request back.</summary>
 /// <param name="By">Who asks.</param>

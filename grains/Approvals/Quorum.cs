@@ -41,7 +41,7 @@ public static class Quorum
         {
             for (var slot = 0; slot < slots.Length; slot++)
             {
-                if (seen[slot] || !stages[slots[slot]].Admits(people[person].Approver, people[person].Groups))
+                if (seen[slot] || !stages[slots[slot]].Admits(people[person]))
                     continue;
                 seen[slot] = true;
                 if (takenBy[slot] < 0 || TryPlace(takenBy[slot], seen))

@@ -50,6 +50,7 @@ public sealed partial class RequestMachine
                     .. AuditField.Optional("groups", string.Join(' ', vote.Groups), personal: false),
                     new("decision", vote.Decision == VoteDecision.Approve ? "approve" : "deny"),
                     .. AuditField.Optional("comment", vote.Comment, personal: true),
+                    .. SignInOf(vote),
                     new("digest", before.Digest),
                 ]);
                 break;
@@ -142,7 +143,7 @@ public sealed partial class RequestMachine
             Rule = ask.Terms.Rule,
             PolicyVersion = ask.Terms.PolicyVersion,
             Automatic = ask.Terms.Automatic,
-            Stages = [.. ask.Terms.Stages.Select((s, i) => new StageView(s.Name, s.Groups, s.Principals, s.Quorum, filled[i]))],
+            Stages = [.. ask.Terms.Stages.Select((s, i) => new StageView(s.Name, s.Groups, s.Principals, s.Quorum, filled[i]) { SignIn = s.SignIn })],
             Votes = state.Votes,
             Digest = state.Digest,
             RecentlyExecuted = ask.RecentlyExecuted,
@@ -153,6 +154,18 @@ public sealed partial class RequestMachine
             CallerKey = ask.CallerKey,
             RejoinKey = ask.RejoinKey,
         };
+    }
+
+    private static IEnumerable<AuditField> SignInOf(RecordedVote vote)
+    {
+        if (vote.SignIn is not { } signIn)
+            return [];
+        return
+        [
+            .. signIn.At is { } at ? [AuditField.At("auth_time", at)] : Array.Empty<AuditField>(),
+            .. AuditField.Optional("acr", signIn.Acr, personal: false),
+            .. AuditField.Optional("amr", signIn.Amr.IsEmpty ? null : string.Join(' ', signIn.Amr), personal: false),
+        ];
     }
 
     private static OutboxMessage.Notify Tell(RequestState state, string type, DateTimeOffset at) =>

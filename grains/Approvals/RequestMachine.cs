@@ -58,6 +58,9 @@ public sealed partial class RequestMachine : IStateMachine<RequestState, Request
             return new([Lapsed(ask)], new Refusal.AlreadyDecided(RequestStatus.Expired));
         if (state.Phase != RequestPhase.Pending)
             return new Refusal.AlreadyDecided(StatusOf(state.Phase, decided: true));
+        // Where several stages admit a person, all of their demands: a vote cast cannot be strengthened later.
+        if (ask.Terms.Stages.FirstOrDefault(s => s.Admits(command.Approver, command.Groups) && s.SignIn?.IsMetBy(command.SignIn, now) == false) is { } stage)
+            return new Refusal.SignInNeeded(stage.SignIn!);
         if (command.Digest != state.Digest)
             return new Refusal.DigestMismatch(state.Digest);
 
@@ -68,6 +71,7 @@ public sealed partial class RequestMachine : IStateMachine<RequestState, Request
             Decision = command.Decision,
             Comment = command.Comment,
             At = now,
+            SignIn = command.SignIn is null || command.SignIn == SignIn.Unknown ? null : command.SignIn,
         };
         if (vote.Decision == VoteDecision.Deny)
             return Then(state, new Voted(vote), new Closed(RequestPhase.Denied, now, vote.Approver, null));

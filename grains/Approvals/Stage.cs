@@ -19,13 +19,19 @@ public sealed record Stage
     /// <summary>How many distinct people it takes, at least 1.</summary>
     [Id(3)] public required int Quorum { get; init; }
 
+    /// <summary>What the sign-in of those who vote in it must be; null for any.</summary>
+    [Id(4)] public SignInDemand? SignIn { get; init; }
+
     /// <summary>Whether this is the same stage: records compare arrays by identity.</summary>
     public bool IsSameAs(Stage other) =>
-        Name == other.Name && Quorum == other.Quorum && Groups.SequenceEqual(other.Groups, StringComparer.Ordinal) && Principals.SequenceEqual(other.Principals);
+        Name == other.Name && Quorum == other.Quorum && SignInDemand.AreSame(SignIn, other.SignIn) && Groups.SequenceEqual(other.Groups, StringComparer.Ordinal) && Principals.SequenceEqual(other.Principals);
 
     /// <summary>Whether a person in these groups may vote in this stage.</summary>
     public bool Admits(PrincipalId person, IEnumerable<string> groups) =>
         Principals.Contains(person) || groups.Any(g => Groups.Contains(g, StringComparer.Ordinal));
+
+    /// <summary>Whether a vote counts in this stage: its person is admitted, and had signed in as is demanded when voting.</summary>
+    public bool Admits(RecordedVote vote) => Admits(vote.Approver, vote.Groups) && SignIn?.IsMetBy(vote.SignIn, vote.At) != false;
 }
 
 /// <summary>An approver's decision.</summary>
@@ -57,6 +63,9 @@ public sealed record RecordedVote
 
     /// <summary>When.</summary>
     [Id(4)] public required DateTimeOffset At { get; init; }
+
+    /// <summary>How and when the approver had signed in; null where nothing is known.</summary>
+    [Id(5)] public SignIn? SignIn { get; init; }
 }
 
 /// <summary>What an approve rule demands and allows, as it stood when the request was raised.</summary>

@@ -32,6 +32,9 @@ public sealed record Caller
     /// <summary>Subject and whole actor chain in one string: the key of everything kept for this caller.</summary>
     public string Key => remembered.Of(this).Key;
 
+    /// <summary>How and when the subject signed in, as far as the token says.</summary>
+    public SignIn SignIn => remembered.Of(this).SignIn;
+
     /// <summary>The groups in a row: going through a hash set costs more than what is done with each.</summary>
     internal ReadOnlySpan<string> GroupList => remembered.Of(this).Groups;
 
@@ -52,9 +55,9 @@ public sealed record Caller
 
         public Made Of(Caller caller)
         {
-            if (Volatile.Read(ref made) is { } known && known.Principal == caller.Principal && known.Actors == caller.Actors && ReferenceEquals(known.From, caller.Groups))
+            if (Volatile.Read(ref made) is { } known && known.Principal == caller.Principal && known.Actors == caller.Actors && ReferenceEquals(known.From, caller.Groups) && ReferenceEquals(known.Claims, caller.Claims))
                 return known;
-            var fresh = new Made(caller.Principal, caller.Actors, caller.Groups, KeyOf(caller.Principal, caller.Actors), [.. caller.Groups]);
+            var fresh = new Made(caller.Principal, caller.Actors, caller.Groups, caller.Claims, KeyOf(caller.Principal, caller.Actors), [.. caller.Groups], SignIn.Of(caller.Claims));
             Volatile.Write(ref made, fresh);
             return fresh;
         }
@@ -66,5 +69,12 @@ public sealed record Caller
         public override readonly int GetHashCode() => 0;
     }
 
-    private sealed record Made(PrincipalId Principal, ImmutableArray<PrincipalId> Actors, ImmutableHashSet<string> From, string Key, string[] Groups);
+    private sealed record Made(
+        PrincipalId Principal,
+        ImmutableArray<PrincipalId> Actors,
+        ImmutableHashSet<string> From,
+        ImmutableDictionary<string, JsonElement> Claims,
+        string Key,
+        string[] Groups,
+        SignIn SignIn);
 }

@@ -42,6 +42,9 @@ public abstract record PolicyDecision
     {
         /// <inheritdoc/>
         public override string? Rule { get; init; } = Rule;
+
+        /// <summary>Where it is refused only because of how the caller has signed in: what the sign-in must be. Otherwise null.</summary>
+        public SignInDemand? SignIn { get; init; }
     }
 
     /// <summary>Forwarded without approval.</summary>

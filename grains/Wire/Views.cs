@@ -109,7 +109,11 @@ public sealed record StageView(
     [property: Id(1)] ImmutableArray<string> Groups,
     [property: Id(2)] ImmutableArray<PrincipalId> Principals,
     [property: Id(3)] int Quorum,
-    [property: Id(4)] int Approvals);
+    [property: Id(4)] int Approvals)
+{
+    /// <summary>What the sign-in of those who vote in it must be; null for any.</summary>
+    [Id(5)] public SignInDemand? SignIn { get; init; }
+}
 
 /// <summary>A grant as callers, approvers and operators see it.</summary>
 [GenerateSerializer, Alias("jit.GrantView")]

@@ -36,6 +36,8 @@ internal static class PolicyChanges
                 return await ThroughAsync(policies, gate, open, files, caller, reason, expected, rolledBackTo, now);
             case GateAnswer.Denied:
                 return Problems.Forbidden("The policy in force does not let you change it.");
+            case GateAnswer.SignInNeeded needed:
+                return Problems.SignInNeeded(needed.Demand);
             case GateAnswer.ReasonNeeded:
                 return new Problem("reason-required", 403, "A reason is needed", "The policy in force wants a reason for this.").With("field", "reason");
             case GateAnswer.Pending pending:

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using JitGrains.Identity;
 using JitGrains.Json;
 using JitGrains.Silo.Identity;
 using Microsoft.AspNetCore.Http;
@@ -48,7 +49,7 @@ public sealed record Problem(string Name, int Status, string Title, string Detai
             ["status"] = Status,
             ["detail"] = Detail,
         };
-        foreach (var (name, value) in Members.OrderBy(m => m.Key, StringComparer.Ordinal))
+        foreach (var (name, value) in Members.Where(m => m.Value is not null).OrderBy(m => m.Key, StringComparer.Ordinal))
             document[name] = JsonSerializer.SerializeToNode(value, JitJson.Options);
         httpContext.Response.StatusCode = Status;
         foreach (var (name, value) in Headers)
@@ -71,6 +72,14 @@ public static class Problems
         new Problem("unauthenticated", 401, "Authentication is needed", invalid.Detail)
             .With("code", invalid.Code)
             .WithHeader("WWW-Authenticate", BearerChallenge.ValueFor(invalid));
+
+    /// <summary>The caller is known, and has to sign in again for this: more recently, or more strongly (RFC 9470).</summary>
+    public static Problem SignInNeeded(SignInDemand demand) =>
+        new Problem("sign-in-needed", 401, "Another sign-in is needed", $"What is needed: {demand}.")
+            .With("max_age_seconds", demand.MaxAgeSeconds)
+            .With("acr", demand.Acr.IsEmpty ? null : demand.Acr)
+            .With("amr", demand.Amr.IsEmpty ? null : demand.Amr)
+            .WithHeader("WWW-Authenticate", StepUpChallenge.ValueFor(demand));
 
     /// <summary>The caller is known and may not do this.</summary>
     public static Problem Forbidden(string detail) => new("forbidden", 403, "Not allowed", detail);
@@ -117,6 +126,7 @@ public static class Problems
         Refusal.CommandReused => new Problem("command-reused", 409, "The command's id was used before", "Another command was sent under this id."),
         Refusal.LeaseOver r => new Problem("lease-over", 409, "The gateway holds no lease", "The lease was condemned or closed, or never opened.").With("phase", r.Phase),
         Refusal.TooManyEntries r => new Problem("too-many-entries", 409, "The list is full", $"There are {r.Limit} {r.What} already.").With("limit", r.Limit),
+        Refusal.SignInNeeded r => SignInNeeded(r.Demand),
         Refusal.PolicyInvalid r => PolicyInvalid(r.Problems),
         Refusal.PolicyMoved r => new Problem("policy-moved", 409, "Another policy is in force", "The policy in force is not the one that was expected; look at it again.").With("version", r.Current),
         _ => throw new InvalidOperationException($"no problem for {refusal.GetType().Name}"),

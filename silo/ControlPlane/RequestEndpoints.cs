@@ -74,8 +74,10 @@ internal static class RequestEndpoints
         if (request is null)
             return problem!;
         var caller = http.Caller();
+        if (VoteFreshness.ProblemOf(caller, time.GetUtcNow()) is { } stale)
+            return stale;
         var reply = await grains.GetGrain<IApprovalRequestGrain>(id)
-            .Vote(new VoteCommand(caller.Principal, caller.Actors, [.. caller.Groups.Order(StringComparer.Ordinal)], decision, comment, digest!));
+            .Vote(new VoteCommand(caller.Principal, caller.Actors, [.. caller.Groups.Order(StringComparer.Ordinal)], decision, comment, digest!, caller.SignIn));
         return reply.Value is { } view ? Json.Ok(view) : Problems.From(reply.Refusal!, time.GetUtcNow());
     }
 

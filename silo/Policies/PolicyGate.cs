@@ -42,6 +42,9 @@ internal abstract record GateAnswer
     /// <summary>Policy denies it.</summary>
     public sealed record Denied : GateAnswer;
 
+    /// <summary>Only the caller's sign-in stands in the way.</summary>
+    public sealed record SignInNeeded(SignInDemand Demand) : GateAnswer;
+
     /// <summary>A reason is needed.</summary>
     public sealed record ReasonNeeded : GateAnswer;
 
@@ -83,6 +86,7 @@ internal sealed partial class PolicyGate(
         {
             PolicyDecision.Allow => new GateAnswer.Open(null, null),
             PolicyDecision.Approve approve => await EnterByGrantAsync(caller, change, action, approve.Terms),
+            PolicyDecision.Deny { SignIn: { } demand } => new GateAnswer.SignInNeeded(demand),
             _ => new GateAnswer.Denied(),
         };
     }

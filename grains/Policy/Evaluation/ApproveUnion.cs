@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using JitGrains.Approvals;
+using JitGrains.Identity;
 using JitGrains.Policy.Conditions;
 
 namespace JitGrains.Policy.Evaluation;
 
 /// <summary>
 /// Several approve rules at once: everything that any of them demands is demanded. Stages are joined (of two with the same
-/// voters the higher quorum), windows and uses are the least, the cooldown the longest, a reason is needed if one needs
+/// voters and sign-in the higher quorum), windows and uses are the least, the cooldown the longest, a reason is needed if one needs
 /// it, and policy itself approves only where each of them does.
 /// </summary>
 internal static class ApproveUnion
@@ -81,5 +82,5 @@ internal static class ApproveUnion
     }
 
     private static bool SameVoters(Stage left, Stage right) =>
-        left.Groups.ToHashSet(StringComparer.Ordinal).SetEquals(right.Groups) && left.Principals.ToHashSet().SetEquals(right.Principals);
+        SignInDemand.AreSame(left.SignIn, right.SignIn) && left.Groups.ToHashSet(StringComparer.Ordinal).SetEquals(right.Groups) && left.Principals.ToHashSet().SetEquals(right.Principals);
 }

@@ -105,6 +105,9 @@ internal sealed class CompiledRule
     /// <summary>Given for approve rules only.</summary>
     public ApproveRule? Approve { get; init; }
 
+    /// <summary>What the caller's sign-in must be for it to let anything through; null for any.</summary>
+    public SignInDemand? SignIn { get; init; }
+
     /// <summary>Whether it holds for every call of its actions, whoever makes it.</summary>
     public bool HoldsForEveryone => Who is { Anyone: true, Claims.IsEmpty: true } && When.IsEmpty;
 
@@ -114,6 +117,9 @@ internal sealed class CompiledRule
     /// <summary>The decision where it denies.</summary>
     public PolicyDecision Deny => field ??= new PolicyDecision.Deny(Name);
 
+    /// <summary>The decision where only the caller's sign-in stands in the way.</summary>
+    public PolicyDecision Challenge => field ??= new PolicyDecision.Deny(Name) { SignIn = SignIn };
+
     /// <summary>The decision where it allows.</summary>
     public PolicyDecision Allow => field ??= new PolicyDecision.Allow(Name);
 
@@ -122,6 +128,9 @@ internal sealed class CompiledRule
 
     /// <summary>The decision where it alone demands a grant, and approves by itself.</summary>
     public PolicyDecision AutomaticDemand => field ??= new PolicyDecision.Approve(Name, Approve!.AutomaticTerms);
+
+    /// <summary>Whether the caller has signed in as the rule demands.</summary>
+    public bool IsSignedIn(in ConditionContext context) => SignIn is null || SignIn.IsMetBy(context.Caller!.SignIn, context.Now);
 
     public bool NeedsBody => When.NeedsBody || Approve?.Auto is { NeedsBody: true };
 }

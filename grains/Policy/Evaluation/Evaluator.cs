@@ -38,18 +38,30 @@ internal sealed class Evaluator
                 return deny[i].Deny;
         }
 
-        CompiledRule? allow = null;
+        CompiledRule? allow = null, unsigned = null;
         var allowing = rules.Allow.About(input.Caller, room);
         for (var i = 0; i < allowing.Count && allow is null; i++)
         {
-            if (Applies(allowing[i], context) == Truth.True)
+            if (Applies(allowing[i], context) != Truth.True)
+                continue;
+            if (allowing[i].IsSignedIn(context))
                 allow = allowing[i];
+            else
+                unsigned ??= allowing[i];
         }
 
         var demanding = Demanding(rules.Approve.About(input.Caller, room), context, out var mayAsk);
         if (demanding.IsEmpty)
-            return allow is null ? NoMatch : allow.Allow;
-        return mayAsk || allow is not null ? ApproveUnion.Decide(demanding, context) : NoMatch;
+            return allow?.Allow ?? unsigned?.Challenge ?? NoMatch;
+        if (!mayAsk && allow is null)
+            return unsigned?.Challenge ?? NoMatch;
+        foreach (var rule in demanding)
+        {
+            if (!rule.IsSignedIn(context))
+                return rule.Challenge;
+        }
+
+        return ApproveUnion.Decide(demanding, context);
     }
 
     /// <summary>Whether the grant's votes meet the stages of any approve rule for its action; where there is none, whether it needs no grant.</summary>

@@ -25,7 +25,8 @@ internal static class Explainer
         if (!explanation.SelectsAction)
             return explanation;
         var applies = Evaluator.Applies(rule, context);
-        var applied = rule.Effect == RuleEffect.Allow ? applies == Truth.True : applies != Truth.False;
+        var signedIn = rule.IsSignedIn(context);
+        var applied = rule.Effect == RuleEffect.Allow ? applies == Truth.True && signedIn : applies != Truth.False;
         return explanation with
         {
             Who = rule.Who.Evaluate(context),
@@ -36,6 +37,7 @@ internal static class Explainer
             [
                 .. Conditions("who", rule.Who.Claims, context),
                 .. Conditions("when", rule.When, context),
+                .. rule.SignIn is { } demand ? [new ConditionExplanation("sign_in", demand.ToString(), signedIn.ToTruth(), null)] : Array.Empty<ConditionExplanation>(),
                 .. Conditions("approve.auto", rule.Approve?.Auto ?? ConditionSet.Empty, context),
             ],
         };

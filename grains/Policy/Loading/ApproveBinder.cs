@@ -51,6 +51,7 @@ internal static class ApproveBinder
                 Groups = keys["groups"] is { } g ? names.GroupList(g) : [],
                 Principals = keys["principals"] is { } p ? names.Principals(p) : [],
                 Quorum = keys["quorum"]?.Integer(1, 100) ?? 1,
+                SignIn = keys["sign_in"] is { } s ? SignInBinder.Read(s) : null,
             };
             if (keys["groups"] is null && keys["principals"] is null)
                 item.Error("nobody could vote in this stage; list groups or principals");

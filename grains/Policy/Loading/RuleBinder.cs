@@ -24,6 +24,9 @@ internal static class RuleBinder
         var actions = keys["actions"] is { } a ? Actions(a) : null;
         var when = ConditionBinder.When(keys["when"], names.Addresses);
         var approve = keys["approve"] is { } p ? ApproveBinder.Read(p, names, name ?? "", version) : null;
+        var signIn = keys["sign_in"] is { } s ? SignInBinder.Read(s) : null;
+        if (effect == "deny" && keys["sign_in"] is { } useless)
+            useless.Error("a rule that denies asks for no sign-in; give it to the rules that allow or approve");
         if (effect == "approve" && keys["approve"] is null)
             at.Error("effect: approve needs an approve block that says who approves");
         else if (effect is "deny" or "allow" && keys["approve"] is { } stray)
@@ -39,6 +42,7 @@ internal static class RuleBinder
             Actions = actions,
             When = when,
             Approve = effect == "approve" ? approve : null,
+            SignIn = signIn,
         };
         return new BoundRule(rule, keys);
     }

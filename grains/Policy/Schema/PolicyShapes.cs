@@ -85,11 +85,17 @@ internal static class PolicyShapes
         new("access", Names, "Access classes."),
         new("sensitivity", Names, "Sensitivity classes."));
 
+    public static readonly Shape SignIn = new("sign_in", "What somebody's sign-in must be, by the claims of the token: every key given must fit; of a list, one suffices. What the issuer does not say does not fit.",
+        new("max_age", Duration, "How long ago it may be at most (auth_time)."),
+        new("acr", Texts, "Classes of authentication (acr)."),
+        new("amr", Texts, "Methods of authentication (amr), such as mfa, otp or hwk."));
+
     public static readonly Shape Stage = new("stage", "A stage of an approval.",
         new("name", Name, "Shown to approvers. Default the stage's number."),
         new("groups", Texts, "Groups whose members may vote."),
         new("principals", Texts, "Principals who may vote."),
-        new("quorum", new IntegerType(1, 100), "How many distinct people. Default 1."));
+        new("quorum", new IntegerType(1, 100), "How many distinct people. Default 1."),
+        new("sign_in", new ShapeType(SignIn), "What the sign-in of those who vote must be. Default any."));
 
     public static readonly Shape Approve = new("approve", "What an approve rule demands and gives.",
         new("stages", new ListType(new ShapeType(Stage), NotEmpty: true), "All must be met; a person counts in one of them only."),
@@ -108,6 +114,7 @@ internal static class PolicyShapes
         new("actions", new ShapeType(Actions), "What it is about.", Required: true),
         new("when", new ShapeType(ConditionShapes.When), "Conditions, which must all hold."),
         new("effect", Word("deny", "approve", "allow"), "deny beats approve beats allow.", Required: true),
+        new("sign_in", new ShapeType(SignIn), "What the caller's sign-in must be, for effect: allow and approve. Default any."),
         new("approve", new ShapeType(Approve), "Given for effect: approve, and only there."));
 
     public static readonly Shape Root = new("policy", "A JitGrains policy file.",

@@ -117,8 +117,9 @@ public class SchemaTests
                "time": {"days": ["mon-fri"], "from": "09:00", "to": "17:00", "zone": "Europe/Berlin", "outside": true}
              }},
             {"name": "yes", "who": {"principals": ["user:alice"], "groups": ["all"]}, "actions": {"access": ["write"], "sensitivity": ["high"]}, "effect": "approve",
+             "sign_in": {"max_age": "10m", "acr": ["gold"], "amr": ["mfa", "hwk"]},
              "approve": {
-               "stages": [{"name": "one", "groups": ["managers"], "principals": ["user:dave"], "quorum": 2}], "auto": {"address": ["10.0.0.0/8"]},
+               "stages": [{"name": "one", "groups": ["managers"], "principals": ["user:dave"], "quorum": 2, "sign_in": {"amr": ["mfa"]}}], "auto": {"address": ["10.0.0.0/8"]},
                "reason": "required", "uses": {"default": 1, "max": 1}, "window": {"default": "1m", "max": "2m"}, "decide_within": "1h", "denial_cooldown": "0s"
              }},
             {"name": "again", "who": {"groups": ["all"]}, "actions": {"names": ["a.pay"]}, "effect": "approve",
