@@ -26,9 +26,9 @@ internal sealed record FieldCondition(FieldSource Source, string Name, Immutable
     public override Truth Evaluate(in ConditionContext context, out string? problem)
     {
         var value = Read(context);
-        var result = Truth.True;
-        foreach (var predicate in Predicates)
-            result = result.And(predicate.Test(value));
+        var result = Test(value);
+        if (Source == FieldSource.Headers && value is { Kind: FieldKind.Text, Reading: Reading.Loose } && LooseText.IsList(Name, value.Text!))
+            result = OfMembers(value.Text!, result);
         problem = result == Truth.Unknown ? value.Problem ?? "its type or form cannot be compared" : null;
         return result;
     }
@@ -43,6 +43,26 @@ internal sealed record FieldCondition(FieldSource Source, string Name, Immutable
         FieldSource.Body => "body",
         _ => "claims",
     };
+
+    private Truth Test(in FieldValue value)
+    {
+        var result = Truth.True;
+        foreach (var predicate in Predicates)
+            result = result.And(predicate.Test(value));
+        return result;
+    }
+
+    // Which member of a list an upstream goes by cannot be told, as with a header that is there twice.
+    private Truth OfMembers(string list, Truth whole)
+    {
+        foreach (var member in list.Split(','))
+        {
+            if (Test(FieldValue.OfText(member.Trim(' ', '\t'), Reading.Loose)) != whole)
+                return Truth.Unknown;
+        }
+
+        return whole;
+    }
 
     private FieldValue Read(in ConditionContext context) => Source switch
     {
@@ -73,10 +93,14 @@ internal sealed record FieldCondition(FieldSource Source, string Name, Immutable
         var found = FieldValue.Missing;
         foreach (var parameter in context.Request.Query)
         {
+            if (!context.Strict && LooseText.HidesParameter(parameter.Name, parameter.Value, folded))
+                return FieldValue.Unreadable("the parameter may be read out of another one, parted at a semicolon");
             if (parameter.Name != Name && (context.Strict || LooseText.FoldParameter(parameter.Name) != folded))
                 continue;
             if (found.Kind != FieldKind.Missing || parameter.Name != Name)
                 return FieldValue.Unreadable("the parameter is there more than once, or under a name that may be read as this one");
+            if (!context.Strict && parameter.Value?.Contains(';', StringComparison.Ordinal) == true)
+                return FieldValue.Unreadable("its value may end at a semicolon");
             found = parameter.Value is null ? FieldValue.Valueless : FieldValue.OfText(parameter.Value, context.Strict ? Reading.Exact : Reading.Loose);
         }
 

@@ -21,8 +21,8 @@ internal sealed class ActionTrie
             foreach (var method in actions[i].Definition.Methods.Distinct(StringComparer.Ordinal))
             {
                 if (!roots.TryGetValue(method, out var root))
-                    roots[method] = root = new Node();
-                root.Add(loose ? actions[i].Template.LooseSegments : actions[i].Template.Segments, loose, new Entry(i, actions[i]));
+                    roots[method] = root = new Node(loose);
+                root.Add(loose ? actions[i].Template.LooseSegments : actions[i].Template.Segments, new Entry(i, actions[i]));
             }
         }
 
@@ -41,14 +41,15 @@ internal sealed class ActionTrie
     /// <summary>An action and its place in the order.</summary>
     internal readonly record struct Entry(int Order, CompiledAction Action);
 
-    private sealed class Node
+    /// <param name="loose">Whether <c>{path*}</c> may be empty, as it may be for many a router.</param>
+    private sealed class Node(bool loose)
     {
         private readonly Dictionary<string, Node> literals = new(StringComparer.Ordinal);
         private readonly List<Entry> here = [];
         private readonly List<Entry> rest = [];
         private Node? parameter;
 
-        public void Add(ImmutableArray<TemplateSegment> segments, bool loose, Entry entry)
+        public void Add(ImmutableArray<TemplateSegment> segments, Entry entry)
         {
             var node = this;
             foreach (var segment in segments)
@@ -61,13 +62,13 @@ internal sealed class ActionTrie
 
                 if (segment.Kind == SegmentKind.Parameter)
                 {
-                    node = node.parameter ??= new Node();
+                    node = node.parameter ??= new Node(loose);
                     continue;
                 }
 
                 var text = loose ? segment.Folded : segment.Text;
                 if (!node.literals.TryGetValue(text, out var next))
-                    node.literals[text] = next = new Node();
+                    node.literals[text] = next = new Node(loose);
                 node = next;
             }
 
@@ -78,7 +79,7 @@ internal sealed class ActionTrie
         {
             if (segments.IsEmpty)
             {
-                foreach (var entry in here)
+                foreach (var entry in here.Count == 0 && loose ? rest : here)
                     found.Add(entry);
                 return;
             }

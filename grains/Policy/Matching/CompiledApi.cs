@@ -35,7 +35,7 @@ internal sealed class CompiledApi
         Actions = [.. actions.OrderBy(a => a.Template, Comparer<PathTemplate>.Create(PathTemplate.Compare))];
         Exact = new ActionTrie(Actions, loose: false);
         Loose = new ActionTrie(Actions, loose: true);
-        ReadsLooselyAlike = Prefix.IsLoose && Actions.All(a => a.Template.IsLoose);
+        ReadsLooselyAlike = Prefix.IsLoose && Actions.All(a => a.Template.IsLoose && !(a.Template.WithoutRest is { } bare && Actions.Any(b => b != a && FitsToo(b, a, bare))));
         foreach (var action in Actions)
             action.Found = action.Template.Parameters.IsEmpty ? new ActionMatch.Found(definition, action.Definition, ImmutableDictionary<string, string>.Empty, "") : null;
         if (definition.Host is { } host)
@@ -59,6 +59,11 @@ internal sealed class CompiledApi
 
     /// <summary>Whether a request that is its own loose form finds the same in both readings.</summary>
     public bool ReadsLooselyAlike { get; }
+
+    // Whether a path that is all of one action's template but its rest is another action's, by a template of another shape.
+    private static bool FitsToo(CompiledAction other, CompiledAction action, PathTemplate bare) =>
+        other.Definition.Methods.Intersect(action.Definition.Methods, StringComparer.Ordinal).Any()
+        && PathTemplate.Overlap(bare, other.Template, loose: true) && !bare.HasShapeOf(other.Template);
 
     public bool ServesHost(CanonicalRequest request)
     {

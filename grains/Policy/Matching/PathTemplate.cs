@@ -51,6 +51,14 @@ internal sealed class PathTemplate
     /// <summary>Whether a loose reading compares the same literals as the exact one.</summary>
     public bool IsLoose => LooseSegments.Length == Segments.Length && Segments.All(s => s.Text == s.Folded);
 
+    /// <summary>The template without the rest at its end, which many a router lets be empty; null where it has none.</summary>
+    public PathTemplate? WithoutRest => Segments is [.. var before, { Kind: SegmentKind.Rest }] ? new PathTemplate(Text[..Text.LastIndexOf('/')], before) : null;
+
+    /// <summary>Whether it differs, read loosely, from the other in the names of its parameters only.</summary>
+    public bool HasShapeOf(PathTemplate other) =>
+        LooseSegments.Length == other.LooseSegments.Length
+        && LooseSegments.Zip(other.LooseSegments).All(p => p.First.Kind == p.Second.Kind && (p.First.Kind != SegmentKind.Literal || p.First.Folded == p.Second.Folded));
+
     public static PathTemplate? Parse(string text, out string problem)
     {
         problem = "";
