@@ -45,6 +45,9 @@ public sealed record SiloOptions
     /// <summary>The outgoing webhook. Default: none.</summary>
     public WebhookOptions? Webhook { get; init; }
 
+    /// <summary>How long ago the token of a vote may have been issued: who votes has been to its issuer lately. Default 10 min.</summary>
+    public TimeSpan VoteTokenAge { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>
     /// Where telemetry goes (OTLP over gRPC). Default: as the variables OTEL_EXPORTER_OTLP_ENDPOINT and its like say, and
     /// nowhere without them.
@@ -55,7 +58,7 @@ public sealed record SiloOptions
     public int LimitCapacity { get; init; } = 65_536;
 
     /// <summary>
-    /// Reads a configuration section (Issuers, Operators, Auditors, PublicUrl, Policy, Webhook, OtlpEndpoint, LimitCapacity), adding to
+    /// Reads a configuration section (Issuers, Operators, Auditors, PublicUrl, Policy, Webhook, OtlpEndpoint, LimitCapacity, VoteTokenAge), adding to
     /// <paramref name="problems"/> everything that cannot be read.
     /// </summary>
     public static SiloOptions Read(IConfiguration section, ICollection<string> problems) => new()
@@ -69,6 +72,7 @@ public sealed record SiloOptions
         Webhook = Bind<WebhookOptions>(section, nameof(Webhook), problems),
         OtlpEndpoint = Address(section, nameof(OtlpEndpoint), problems),
         LimitCapacity = Count(section, nameof(LimitCapacity), 65_536, problems),
+        VoteTokenAge = Duration(section, nameof(VoteTokenAge), TimeSpan.FromMinutes(10), problems),
     };
 
     /// <summary>Everything that is wrong with the options, none where they are fine.</summary>
@@ -89,6 +93,8 @@ public sealed record SiloOptions
             problems.Add("PolicyForce is for a silo that has a Policy to put in place of the store's.");
         if (PolicyPoll <= TimeSpan.Zero)
             problems.Add("PolicyPoll is more than zero.");
+        if (VoteTokenAge < TimeSpan.FromMinutes(1) || VoteTokenAge > TimeSpan.FromDays(1))
+            problems.Add("VoteTokenAge is from one minute to one day.");
         if (LimitCapacity is < 1024 or > 1024 * 1024)
             problems.Add("LimitCapacity is from 1024 to 1048576.");
         if (Webhook is not null)
@@ -118,6 +124,16 @@ public sealed record SiloOptions
         if (int.TryParse(section[name], NumberStyles.None, CultureInfo.InvariantCulture, out var count))
             return count;
         problems.Add($"{name}: it is not a whole number.");
+        return otherwise;
+    }
+
+    private static TimeSpan Duration(IConfiguration section, string name, TimeSpan otherwise, ICollection<string> problems)
+    {
+        if (string.IsNullOrWhiteSpace(section[name]))
+            return otherwise;
+        if (TimeSpan.TryParse(section[name], CultureInfo.InvariantCulture, out var duration))
+            return duration;
+        problems.Add($"{name}: it is not a duration, such as 00:10:00.");
         return otherwise;
     }
 

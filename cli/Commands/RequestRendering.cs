@@ -13,6 +13,7 @@ internal static class RequestRendering
         output.Line($"Approval request {request.Id}: {Phrases.Word(request.Status)}");
         output.Fields(
             ("who", Phrases.Who(request.Principal, request.Actors)),
+            ("behind it", request.Excluded.IsDefaultOrEmpty ? null : string.Join(", ", request.Excluded)),
             ("action", Action(request)),
             ("resource", request.Resource.Length == 0 ? "any" : request.Resource),
             ("summary", request.Summary),

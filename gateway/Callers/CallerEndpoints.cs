@@ -120,6 +120,7 @@ internal sealed class CallerEndpoints(
     {
         caller.Principal,
         caller.Actors,
+        caller.Excluded,
         Groups = caller.Groups.Order(StringComparer.Ordinal),
         caller.TokenExpiresAt,
     });

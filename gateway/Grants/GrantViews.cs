@@ -20,11 +20,14 @@ internal sealed class GrantsSnapshot(PrincipalView view)
     /// <summary>Whether one of these grants still stands under the terms of a rule; the last answer is remembered, for its caller asks again and again.</summary>
     public bool StillStands(Grant grant, ApprovalTerms terms, Caller caller)
     {
-        if (Volatile.Read(ref stood) is { } known && ReferenceEquals(known.Grant, grant) && ReferenceEquals(known.Terms, terms))
+        // Who else is behind a call differs from call to call, and so may whose votes count: that is not remembered.
+        var remembers = caller.Excluded.IsDefaultOrEmpty;
+        if (remembers && Volatile.Read(ref stood) is { } known && ReferenceEquals(known.Grant, grant) && ReferenceEquals(known.Terms, terms))
             return true;
         if (!Quorum.StillStands(grant, terms, caller.Involved))
             return false;
-        Volatile.Write(ref stood, new Stood(grant, terms));
+        if (remembers)
+            Volatile.Write(ref stood, new Stood(grant, terms));
         return true;
     }
 

@@ -26,7 +26,7 @@ internal interface IJournalFacts
 internal sealed record CallFacts(
     Caller Caller, string Policy, string Method, string? Api, string? Action = null, string? Resource = null, string? Rule = null, string? Request = null, string? Grant = null) : IJournalFacts
 {
-    private const int MostFields = 18;
+    private const int MostFields = 19;
 
     /// <summary>The entry.</summary>
     public AuditDraft Draft(string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more)
@@ -35,6 +35,8 @@ internal sealed record CallFacts(
         fields.Add(new("principal", Caller.Principal.Value, Personal: true));
         if (!Caller.Actors.IsDefaultOrEmpty)
             fields.Add(new("actors", string.Join('^', Caller.Actors), Personal: true));
+        if (!Caller.Excluded.IsDefaultOrEmpty)
+            fields.Add(new("behind", string.Join('^', Caller.Excluded), Personal: true));
         Add("api", Api);
         fields.Add(new("method", Method));
         Add("action", Action);

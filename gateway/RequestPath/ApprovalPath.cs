@@ -212,5 +212,5 @@ internal sealed record BoundCall(Call Call, string? PayloadDigest)
 {
     /// <summary>What makes identical calls identical.</summary>
     public string RejoinKey => field ??=
-        Binding.RejoinKey.Compute(Call.Caller.Key, Call.Api.Name, Call.Action.Name, Call.Match.Resource, Call.Action.Binding, PayloadDigest);
+        Binding.RejoinKey.Compute(Call.Caller.AskKey, Call.Api.Name, Call.Action.Name, Call.Match.Resource, Call.Action.Binding, PayloadDigest);
 }

@@ -37,7 +37,7 @@ internal sealed class AskFactory(IIdGenerator ids)
 
     /// <summary>An ask ahead of any call. Its action binds no payload.</summary>
     public Ask Ahead(Caller caller, ActionMatch.Found match, ApprovalTerms terms, CallerText text, int? uses, TimeSpan window) =>
-        Make(caller, match, terms, text, uses, window, RejoinKey.Compute(caller.Key, match.Api.Name, match.Action.Name, match.Resource, match.Action.Binding, null)) with
+        Make(caller, match, terms, text, uses, window, RejoinKey.Compute(caller.AskKey, match.Api.Name, match.Action.Name, match.Resource, match.Action.Binding, null)) with
         {
             Summary = SummaryTemplate.Describe(new SummaryInput { Principal = caller.Principal, Action = match.Action, Resource = match.Resource, Captures = match.Captures }),
         };
@@ -57,6 +57,7 @@ internal sealed class AskFactory(IIdGenerator ids)
         RequestId = ids.NewRequestId(),
         Principal = caller.Principal,
         Actors = caller.Actors,
+        Excluded = caller.Excluded,
         Api = match.Api.Name,
         Action = match.Action.Name,
         Access = match.Action.Access,

@@ -20,7 +20,7 @@ public sealed record Ask
     /// <summary>Who acts for the subject, nearest first.</summary>
     [Id(2)] public ImmutableArray<PrincipalId> Actors { get; init; } = [];
 
-    /// <summary>Others who never count as approvers (who triggered the job, the owner of the key).</summary>
+    /// <summary>Others behind it, who never count as approvers (who triggered the job, the owner of the key).</summary>
     [Id(3)] public ImmutableArray<PrincipalId> Excluded { get; init; } = [];
 
     /// <summary>The API.</summary>

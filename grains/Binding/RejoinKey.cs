@@ -11,7 +11,7 @@ public static class RejoinKey
     /// SHA-256 over caller, API, action, and as much of the rest as the binding pins; 43 characters of base64url. Not keyed:
     /// all that goes in is in the ask already, the payload as a keyed digest.
     /// </summary>
-    /// <param name="callerKey">Subject and whole actor chain.</param>
+    /// <param name="callerKey">Subject, whole actor chain and whoever else is behind the call (<see cref="Identity.Caller.AskKey"/>).</param>
     /// <param name="api">The API's name.</param>
     /// <param name="action">The action's name.</param>
     /// <param name="resource">The resource; not part of the key where the binding is the action alone.</param>

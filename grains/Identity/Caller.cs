@@ -17,6 +17,12 @@ public sealed record Caller
     /// <summary>Who acts for the subject, nearest to the call first; empty where the subject calls itself.</summary>
     public ImmutableArray<PrincipalId> Actors { get; init; } = [];
 
+    /// <summary>
+    /// Others behind the call: who set off the job that makes it, the owner of the key. They are shown to approvers, and never
+    /// approve. Not part of <see cref="Key"/>: a job is the same service whoever starts it.
+    /// </summary>
+    public ImmutableArray<PrincipalId> Excluded { get; init; } = [];
+
     /// <summary>Qualified groups, <c>realm:group</c>.</summary>
     public ImmutableHashSet<string> Groups { get; init; } = [];
 
@@ -35,11 +41,14 @@ public sealed record Caller
     /// <summary>How and when the subject signed in, as far as the token says.</summary>
     public SignIn SignIn => remembered.Of(this).SignIn;
 
+    /// <summary><see cref="Key"/> and <see cref="Excluded"/>: calls that differ in either are never one ask.</summary>
+    public string AskKey => Excluded.IsDefaultOrEmpty ? Key : string.Join("^^", Excluded.Select(p => p.Value).Prepend(Key));
+
     /// <summary>The groups in a row: going through a hash set costs more than what is done with each.</summary>
     internal ReadOnlySpan<string> GroupList => remembered.Of(this).Groups;
 
     /// <summary>Everybody behind the call; none of them ever counts as its approver.</summary>
-    public ImmutableArray<PrincipalId> Involved => [Principal, .. Actors];
+    public ImmutableArray<PrincipalId> Involved => [Principal, .. Actors, .. Excluded];
 
     /// <summary>The key of a subject with a chain of actors. The caret is not allowed in names, so keys cannot collide.</summary>
     public static string KeyOf(PrincipalId principal, ImmutableArray<PrincipalId> actors) =>

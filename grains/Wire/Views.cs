@@ -95,6 +95,9 @@ public sealed record ApprovalRequestView
 
     /// <summary>What identical asks have in common.</summary>
     [Id(28)] public required string RejoinKey { get; init; }
+
+    /// <summary>Others behind it, who cannot approve it: who triggered the job, the owner of the key.</summary>
+    [Id(29)] public ImmutableArray<PrincipalId> Excluded { get; init; } = [];
 }
 
 /// <summary>A stage as shown.</summary>

@@ -19,7 +19,9 @@ internal sealed class Access(SiloOptions options)
     /// <summary>Whether some stage admits the caller. Whether a vote counts is for the request's grain to say.</summary>
     public static bool IsApprover(Caller caller, ApprovalRequestView request) =>
         caller.Actors.IsDefaultOrEmpty
+        && caller.Excluded.IsDefaultOrEmpty
         && request.Principal != caller.Principal
+        && !(request.Actors.Contains(caller.Principal) || request.Excluded.Contains(caller.Principal))
         && request.Stages.Any(s => s.Principals.Contains(caller.Principal) || s.Groups.Any(caller.Groups.Contains));
 
     /// <summary>Whether it is the caller's own ask, or one that somebody made in its name.</summary>

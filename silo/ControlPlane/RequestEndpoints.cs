@@ -59,7 +59,7 @@ internal static class RequestEndpoints
             [.. executions is PageReply<Grants.ExecutionRecord>.Page page ? page.Items.Select(ExecutionView.Of) : []]));
     }
 
-    private static async Task<IResult> VoteAsync(string id, HttpContext http, Access access, IReadModel readModel, IGrainFactory grains, Limiting limiting, TimeProvider time)
+    private static async Task<IResult> VoteAsync(string id, HttpContext http, Access access, IReadModel readModel, IGrainFactory grains, Limiting limiting, SiloOptions options, TimeProvider time)
     {
         if (limiting.Take(LimitSubject.Votes, http, http.Caller()) is { } limited)
             return limited;
@@ -74,10 +74,11 @@ internal static class RequestEndpoints
         if (request is null)
             return problem!;
         var caller = http.Caller();
-        if (VoteFreshness.ProblemOf(caller, time.GetUtcNow()) is { } stale)
+        if (VoteFreshness.ProblemOf(caller, time.GetUtcNow(), options.VoteTokenAge) is { } stale)
             return stale;
+        // Nobody votes by way of a job or key either.
         var reply = await grains.GetGrain<IApprovalRequestGrain>(id)
-            .Vote(new VoteCommand(caller.Principal, caller.Actors, [.. caller.Groups.Order(StringComparer.Ordinal)], decision, comment, digest!, caller.SignIn));
+            .Vote(new VoteCommand(caller.Principal, [.. caller.Actors, .. caller.Excluded], [.. caller.Groups.Order(StringComparer.Ordinal)], decision, comment, digest!, caller.SignIn));
         return reply.Value is { } view ? Json.Ok(view) : Problems.From(reply.Refusal!, time.GetUtcNow());
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using JitGrains.Identity;
 
 namespace JitGrains.Silo.ControlPlane;
@@ -8,14 +9,15 @@ namespace JitGrains.Silo.ControlPlane;
 /// </summary>
 internal static class VoteFreshness
 {
-    /// <summary>How long ago that may be.</summary>
-    public static readonly TimeSpan Within = TimeSpan.FromMinutes(10);
-
-    private static readonly SignInDemand Demand = new() { MaxAgeSeconds = (int)Within.TotalSeconds };
-
     /// <summary>Why the caller may not vote now; null where it may.</summary>
-    public static Problem? ProblemOf(Caller caller, DateTimeOffset now) =>
-        now - caller.TokenIssuedAt <= Within
+    /// <param name="caller">Who votes.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="within">How long ago the token may have been issued, or the sign-in made.</param>
+    public static Problem? ProblemOf(Caller caller, DateTimeOffset now, TimeSpan within) =>
+        now - caller.TokenIssuedAt <= within
             ? null
-            : Problems.SignInNeeded(Demand) with { Detail = "Votes need a token that was issued, or a sign-in that was made, within the last 10 minutes." };
+            : Problems.SignInNeeded(new SignInDemand { MaxAgeSeconds = (int)within.TotalSeconds }) with
+            {
+                Detail = string.Create(CultureInfo.InvariantCulture, $"Votes need a token that was issued, or a sign-in that was made, within the last {within.TotalMinutes:0} minutes."),
+            };
 }

@@ -5,13 +5,16 @@ namespace JitGrains.Silo.Identity;
 /// <summary>The WWW-Authenticate header of a 401 (RFC 6750, section 3). Stateless and thread-safe.</summary>
 public static class BearerChallenge
 {
-    /// <summary>Sets the header. A call without any token is told the scheme only.</summary>
+    /// <summary>Sets the header. A call without any bearer token is told the scheme only.</summary>
     public static void Set(HttpResponse response, TokenResult.Invalid invalid) =>
         response.Headers.WWWAuthenticate = ValueFor(invalid);
 
     /// <summary>The header's value.</summary>
     public static string ValueFor(TokenResult.Invalid invalid) =>
-        invalid.Code == TokenCodes.Missing
-            ? "Bearer realm=\"jitgrains\""
-            : $"Bearer realm=\"jitgrains\", error=\"invalid_token\", error_description=\"{invalid.Code}\"";
+        invalid.Code switch
+        {
+            TokenCodes.Missing or TokenCodes.Scheme => "Bearer realm=\"jitgrains\"",
+            TokenCodes.Several => $"Bearer realm=\"jitgrains\", error=\"invalid_request\", error_description=\"{invalid.Code}\"",
+            _ => $"Bearer realm=\"jitgrains\", error=\"invalid_token\", error_description=\"{invalid.Code}\"",
+        };
 }

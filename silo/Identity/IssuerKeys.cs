@@ -14,15 +14,20 @@ internal readonly record struct KeyLookup(JsonWebKey? Key, bool IssuerAnswers);
 /// <summary>
 /// An issuer's signing keys by OpenID Connect discovery. Fetched when first needed, again every five minutes in the
 /// background and at once (but not more often than every ten seconds) when a token names an unknown key. Where the issuer
-/// does not answer, keys that are known serve on for a day. Thread-safe.
+/// does not answer, keys that are known serve on for as long as its options say. Thread-safe.
 /// </summary>
-internal sealed partial class IssuerKeys(IssuerOptions issuer, HttpClient http, TimeProvider time, ILogger logger, Action changed)
+internal sealed partial class IssuerKeys(ClaimMapping mapping, TimeProvider time, ILogger logger, Action changed) : IDisposable
 {
     internal static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(5);
     internal static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(10);
-    internal static readonly TimeSpan UseAtMost = TimeSpan.FromHours(24);
+
+    /// <summary>How long a call waits for keys: what a hanging issuer holds up is bounded.</summary>
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     private const int MinRsaBits = 2048;
 
+    private readonly IssuerOptions issuer = mapping.Issuer;
+    private readonly IssuerHttp http = new(mapping.Issuer);
     private readonly Lock gate = new();
     private Snapshot? current;
     private Task? running;
@@ -33,6 +38,9 @@ internal sealed partial class IssuerKeys(IssuerOptions issuer, HttpClient http, 
 
     public IssuerOptions Options => issuer;
 
+    /// <summary>How the issuer's claims say who calls.</summary>
+    public ClaimMapping Mapping => mapping;
+
     /// <summary>Whether the known keys may be used; asks for newer ones in the background when it is time.</summary>
     public bool AreUsable()
     {
@@ -42,18 +50,22 @@ internal sealed partial class IssuerKeys(IssuerOptions issuer, HttpClient http, 
         var age = time.GetElapsedTime(snapshot.FetchedAt);
         if (age > RefreshAfter)
             _ = RefreshUnlessAskedLately();
-        return age < UseAtMost;
+        return age < issuer.KeysServe;
     }
 
     /// <summary>The key for a token's <c>kid</c> and algorithm.</summary>
     public async ValueTask<KeyLookup> FindAsync(string? keyId, string algorithm, CancellationToken cancellation)
     {
-        if (!AreUsable())
-            await RefreshUnlessAskedLately().WaitAsync(cancellation);
-        else if (Pick(keyId, algorithm) is { } known)
+        if (AreUsable() && Pick(keyId, algorithm) is { } known)
             return new KeyLookup(known, true);
-        else
-            await RefreshUnlessAskedLately().WaitAsync(cancellation);
+        try
+        {
+            await RefreshUnlessAskedLately().WaitAsync(Patience, time, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            return new KeyLookup(null, false);
+        }
 
         if (!AreUsable())
             return new KeyLookup(null, false);
@@ -61,6 +73,9 @@ internal sealed partial class IssuerKeys(IssuerOptions issuer, HttpClient http, 
         lock (gate)
             return new KeyLookup(key, key is not null || !lastAttemptFailed);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => http.Dispose();
 
     private JsonWebKey? Pick(string? keyId, string algorithm)
     {
@@ -123,12 +138,12 @@ internal sealed partial class IssuerKeys(IssuerOptions issuer, HttpClient http, 
 
     private async Task<ImmutableArray<JsonWebKey>> FetchAsync()
     {
-        var discovery = new OpenIdConnectConfiguration(await http.GetStringAsync(issuer.Issuer.TrimEnd('/') + "/.well-known/openid-configuration"));
+        var discovery = new OpenIdConnectConfiguration(await http.ReadAsync(issuer.Discovery ?? issuer.Issuer.TrimEnd('/') + "/.well-known/openid-configuration"));
         if (discovery.Issuer != issuer.Issuer)
             throw new InvalidOperationException("its discovery document is another issuer's");
         if (!IssuerOptions.IsAcceptableAddress(WithoutQuery(discovery.JwksUri)))
             throw new InvalidOperationException("its jwks_uri is not an https address");
-        var keys = new JsonWebKeySet(await http.GetStringAsync(discovery.JwksUri)).Keys.Where(IsUsable).ToImmutableArray();
+        var keys = new JsonWebKeySet(await http.ReadAsync(discovery.JwksUri)).Keys.Where(IsUsable).ToImmutableArray();
         return keys.Length > 0 ? keys : throw new InvalidOperationException("it publishes no key that can be used");
     }
 

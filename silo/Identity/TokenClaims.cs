@@ -2,7 +2,6 @@ using System.Buffers.Text;
 using System.Collections.Immutable;
 using System.Text.Json;
 using JitGrains.Identity;
-using JitGrains.Unicode;
 
 namespace JitGrains.Silo.Identity;
 
@@ -10,15 +9,14 @@ namespace JitGrains.Silo.Identity;
 internal static class TokenClaims
 {
     internal const int MaxActors = 5;
-    private const int MaxGroupLength = 256;
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 
-    /// <summary>The payload's members; null where it is not one JSON object with every name once.</summary>
-    public static ImmutableDictionary<string, JsonElement>? TryRead(string encodedPayload)
+    /// <summary>The members of a token's header or payload; null where it is not one JSON object with every name once.</summary>
+    public static ImmutableDictionary<string, JsonElement>? TryRead(string encoded)
     {
         try
         {
-            using var document = JsonDocument.Parse(Base64Url.DecodeFromChars(encodedPayload), Strict);
+            using var document = JsonDocument.Parse(Base64Url.DecodeFromChars(encoded), Strict);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? document.RootElement.Clone().EnumerateObject().ToImmutableDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal)
                 : null;
@@ -30,36 +28,51 @@ internal static class TokenClaims
     }
 
     /// <summary>The caller, or why the token is not accepted.</summary>
-    public static TokenResult ToCaller(ImmutableDictionary<string, JsonElement> claims, IssuerOptions issuer, DateTimeOffset now)
+    public static TokenResult ToCaller(ImmutableDictionary<string, JsonElement> claims, ClaimMapping mapping, DateTimeOffset now)
     {
+        var skew = mapping.Issuer.ClockSkew;
         if (!TryTime(claims, "exp", out var expires) || !TryTime(claims, "iat", out var issued))
             return new TokenResult.Invalid(TokenCodes.Claims, "The token has no exp or no iat.");
         var notBefore = issued;
         if (claims.ContainsKey("nbf") && !TryTime(claims, "nbf", out notBefore))
             return new TokenResult.Invalid(TokenCodes.Claims, "The token's nbf is not a time.");
-        if (now >= expires + issuer.ClockSkew)
+        if (now >= expires + skew)
             return new TokenResult.Invalid(TokenCodes.Expired, "The token has expired.");
-        if (now + issuer.ClockSkew < notBefore || now + issuer.ClockSkew < issued)
+        if (now + skew < notBefore || now + skew < issued)
             return new TokenResult.Invalid(TokenCodes.NotYetValid, "The token is not valid yet.");
 
-        if (!TryPrincipal(claims.GetValueOrDefault(issuer.PrincipalClaim), claims, issuer, issuer.Kind, out var principal))
-            return new TokenResult.Invalid(TokenCodes.Principal, "The token's principal is missing, or has a form that is not accepted.");
-        if (!TryActors(claims, issuer, out var actors))
+        // An address that anybody could have entered is no claim at all: neither for mappings, nor for conditions of rules.
+        var emailDropped = claims.ContainsKey("email") && !IsTrue(claims.GetValueOrDefault(mapping.Issuer.EmailVerifiedClaim));
+        if (emailDropped)
+            claims = claims.Remove("email");
+        if (!mapping.HasRequired(claims))
+            return new TokenResult.Invalid(TokenCodes.Required, "A claim that this issuer's tokens must have is missing, or has another value.");
+        if (!mapping.TryPrincipal(claims, out var principal))
+        {
+            return emailDropped && mapping.UsesEmail
+                ? new TokenResult.Invalid(TokenCodes.Email, "The token's e-mail address is not verified.")
+                : new TokenResult.Invalid(TokenCodes.Principal, "The token's principal is missing, or has a form that is not accepted.");
+        }
+
+        if (!TryActors(claims, mapping, out var actors))
             return new TokenResult.Invalid(TokenCodes.Actors, $"The token's act claim is malformed, names another issuer or is nested deeper than {MaxActors}.");
-        if (AreGroupsElsewhere(claims, issuer.GroupsClaim))
+        if (!mapping.TryTriggeredBy(claims, out var triggeredBy))
+            return new TokenResult.Invalid(TokenCodes.Trigger, "Who triggered the job is not known.");
+        if (mapping.MayLackGroups(claims))
             return new TokenResult.Invalid(TokenCodes.GroupsIncomplete, "The issuer left groups out of the token; let it send the groups that policy names only.");
-        if (!TryGroups(claims, issuer, out var groups))
+        if (!mapping.TryGroups(claims, out var groups))
             return new TokenResult.Invalid(TokenCodes.Groups, "The token's groups are not a list of names.");
 
         return new TokenResult.Valid(new Caller
         {
             Principal = principal,
             Actors = actors,
+            Excluded = triggeredBy,
             Groups = groups,
             Claims = claims,
             TokenIssuedAt = issued,
             // The instant from which the token is refused, so that executions end when new calls would be turned away.
-            TokenExpiresAt = expires + issuer.ClockSkew,
+            TokenExpiresAt = expires + skew,
         });
     }
 
@@ -69,6 +82,9 @@ internal static class TokenClaims
         TryTime(claims, "iat", out var issued);
         return (TryTime(claims, "nbf", out var notBefore) && notBefore > issued ? notBefore : issued) - issuer.ClockSkew;
     }
+
+    // Some issuers write booleans as text.
+    private static bool IsTrue(JsonElement claim) => claim.ValueKind == JsonValueKind.True || (claim.ValueKind == JsonValueKind.String && claim.ValueEquals("true"));
 
     private static bool TryTime(ImmutableDictionary<string, JsonElement> claims, string name, out DateTimeOffset time)
     {
@@ -80,22 +96,7 @@ internal static class TokenClaims
         return true;
     }
 
-    private static bool TryPrincipal(JsonElement name, IReadOnlyDictionary<string, JsonElement> of, IssuerOptions issuer, string kind, out PrincipalId principal)
-    {
-        principal = default;
-        if (name.ValueKind != JsonValueKind.String || name.GetString() is not { Length: > 0 } text)
-            return false;
-        if (issuer.KindClaim is not null && of.TryGetValue(issuer.KindClaim, out var told))
-        {
-            if (told.ValueKind != JsonValueKind.String || !SafeText.IsKnownKind(told.GetString()!))
-                return false;
-            kind = told.GetString()!;
-        }
-
-        return PrincipalId.TryParse($"{issuer.Realm}:{kind}:{text}", null, out principal, out _);
-    }
-
-    private static bool TryActors(ImmutableDictionary<string, JsonElement> claims, IssuerOptions issuer, out ImmutableArray<PrincipalId> actors)
+    private static bool TryActors(ImmutableDictionary<string, JsonElement> claims, ClaimMapping mapping, out ImmutableArray<PrincipalId> actors)
     {
         actors = [];
         if (!claims.TryGetValue("act", out var act))
@@ -106,9 +107,9 @@ internal static class TokenClaims
             if (chain.Count == MaxActors || act.ValueKind != JsonValueKind.Object)
                 return false;
             var members = act.EnumerateObject().ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal);
-            if (members.TryGetValue("iss", out var from) && !(from.ValueKind == JsonValueKind.String && from.ValueEquals(issuer.Issuer)))
+            if (members.TryGetValue("iss", out var from) && !(from.ValueKind == JsonValueKind.String && from.ValueEquals(mapping.Issuer.Issuer)))
                 return false;
-            if (!TryPrincipal(members.GetValueOrDefault("sub"), members, issuer, issuer.ActorKind, out var actor))
+            if (!mapping.TryActor(members, out var actor))
                 return false;
             chain.Add(actor);
             if (!members.TryGetValue("act", out act))
@@ -116,38 +117,6 @@ internal static class TokenClaims
         }
 
         actors = chain.ToImmutable();
-        return true;
-    }
-
-    private static bool AreGroupsElsewhere(ImmutableDictionary<string, JsonElement> claims, string groupsClaim) =>
-        (claims.TryGetValue("_claim_names", out var names) && (names.ValueKind != JsonValueKind.Object || names.TryGetProperty(groupsClaim, out _)))
-        || (claims.TryGetValue("hasgroups", out var has) && has.ValueKind != JsonValueKind.False && !has.ValueEqualsText("false"));
-
-    private static bool ValueEqualsText(this JsonElement element, string text) => element.ValueKind == JsonValueKind.String && element.ValueEquals(text);
-
-    private static bool TryGroups(ImmutableDictionary<string, JsonElement> claims, IssuerOptions issuer, out ImmutableHashSet<string> groups)
-    {
-        groups = [];
-        if (!claims.TryGetValue(issuer.GroupsClaim, out var claim))
-            return true;
-        IEnumerable<JsonElement> names = claim.ValueKind switch
-        {
-            JsonValueKind.Array => claim.EnumerateArray(),
-            _ => [claim],
-        };
-        var all = ImmutableHashSet.CreateBuilder<string>(StringComparer.Ordinal);
-        foreach (var name in names)
-        {
-            if (name.ValueKind != JsonValueKind.String || name.GetString() is not { Length: > 0 and <= MaxGroupLength } text
-                || !SafeText.IsSafeSentence(text) || !UnicodeForm.IsComposed(text))
-            {
-                return false;
-            }
-
-            all.Add($"{issuer.Realm}:{text}");
-        }
-
-        groups = all.ToImmutable();
         return true;
     }
 }

@@ -41,6 +41,9 @@ public static class TokenCodes
     /// <summary>No accepted issuer.</summary>
     public const string Issuer = "issuer-unknown";
 
+    /// <summary>Another type than this issuer's tokens for us have: one for signing out, a proof.</summary>
+    public const string Type = "type-refused";
+
     /// <summary>An algorithm that this issuer does not use.</summary>
     public const string Algorithm = "algorithm-refused";
 
@@ -61,6 +64,15 @@ public static class TokenCodes
 
     /// <summary>A claim is missing or has the wrong form.</summary>
     public const string Claims = "claims-malformed";
+
+    /// <summary>A claim that the configuration requires is missing or has another value.</summary>
+    public const string Required = "claim-required";
+
+    /// <summary>Principals are named by e-mail address, and this one is not verified.</summary>
+    public const string Email = "email-unverified";
+
+    /// <summary>Who triggered the job is not in the token, or not known here.</summary>
+    public const string Trigger = "trigger-unknown";
 
     /// <summary>The principal's name is missing or cannot be shown safely.</summary>
     public const string Principal = "principal-malformed";

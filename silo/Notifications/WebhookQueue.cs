@@ -37,6 +37,7 @@ internal sealed class WebhookQueue(SiloOptions options, IDeliveryQueue queue, IC
                         request.Status,
                         request.Principal,
                         request.Actors,
+                        request.Excluded,
                         request.Api,
                         request.Action,
                         request.Access,

@@ -121,7 +121,7 @@ internal sealed partial class PolicyGate(
     private async Task<GateAnswer> EnterByGrantAsync(Caller caller, PolicyChange change, ActionDefinition action, ApprovalTerms terms)
     {
         var digest = DigestOf(change);
-        var rejoin = RejoinKey.Compute(caller.Key, Api, action.Name, "", BindingKind.Payload, digest);
+        var rejoin = RejoinKey.Compute(caller.AskKey, Api, action.Name, "", BindingKind.Payload, digest);
         var principal = grains.GetGrain<IPrincipalGrain>(caller.Key);
         var now = time.GetUtcNow();
         var revocations = (await grains.GetGrain<IRestrictionsGrain>(IRestrictionsGrain.Key).Get()).Revocations;
@@ -162,6 +162,7 @@ internal sealed partial class PolicyGate(
             RequestId = ids.NewRequestId(),
             Principal = caller.Principal,
             Actors = caller.Actors,
+            Excluded = caller.Excluded,
             Api = Api,
             Action = action.Name,
             Access = action.Access,

@@ -26,6 +26,8 @@ internal sealed record Settings(Uri Upstream, string Policy, Issuer Issuer)
         process.Set("Issuers__0__Realm", "dev");
         process.Set("Issuers__0__Issuer", Issuer.Address);
         process.Set("Issuers__0__Audiences__0", Issuer.Audience);
+        // Tokens outlast a run.
+        process.Set("VoteTokenAge", "1.00:00:00");
         process.Set("Operators__0", "dev:operators");
         process.Set("Port", $"{process.Gateway.Port}");
         process.Set("ControlPort", $"{process.Control.Port}");
