@@ -62,7 +62,7 @@ public static class SharedExtensions
         services.AddSingleton<IRevocationService, RevocationService>();
 
         services.AddSingleton<SiloMetrics>();
-        services.AddTokenValidation(options.Issuers);
+        services.AddTokenValidation(options);
         if (options.PolicyInStore)
         {
             services.AddSingleton<StoredPolicyProvider>();

@@ -50,7 +50,7 @@ public static class SiloExtensions
         DevelopmentIssuer? devIssuer = null)
     {
         var problems = options.Problems().ToList();
-        if (options.Issuers.IsEmpty && devIssuer is null)
+        if (options.Issuers.IsEmpty && options.CertificateIssuers.IsEmpty && devIssuer is null)
             problems.Add("Issuers: at least one token issuer is needed.");
         StartupException.ThrowIfAny(problems);
         options.Webhook?.ReadSecret();

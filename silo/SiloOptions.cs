@@ -12,6 +12,12 @@ public sealed record SiloOptions
     /// <summary>Whose tokens are accepted. Default: none; the quickstart adds its own issuer.</summary>
     public ImmutableArray<IssuerOptions> Issuers { get; init; } = [];
 
+    /// <summary>Whose client certificates show who calls, without a token. Default: none.</summary>
+    public ImmutableArray<CertificateIssuerOptions> CertificateIssuers { get; init; } = [];
+
+    /// <summary>How often it is looked whether their files changed. Default 30 s.</summary>
+    public TimeSpan CertificatesPoll { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Qualified groups (<c>realm:group</c>) whose members see everything, cancel and revoke. Default: none.</summary>
     public ImmutableArray<string> Operators { get; init; } = [];
 
@@ -58,12 +64,15 @@ public sealed record SiloOptions
     public int LimitCapacity { get; init; } = 65_536;
 
     /// <summary>
-    /// Reads a configuration section (Issuers, Operators, Auditors, PublicUrl, Policy, Webhook, OtlpEndpoint, LimitCapacity, VoteTokenAge), adding to
+    /// Reads a configuration section (Issuers, CertificateIssuers, CertificatesPoll, Operators, Auditors, PublicUrl, Policy, Webhook, OtlpEndpoint, LimitCapacity, VoteTokenAge), adding to
     /// <paramref name="problems"/> everything that cannot be read.
     /// </summary>
     public static SiloOptions Read(IConfiguration section, ICollection<string> problems) => new()
     {
         Issuers = [.. Bind<List<IssuerOptions>>(section, nameof(Issuers), problems) ?? []],
+        CertificateIssuers = [.. Bind<List<CertificateIssuerOptions>>(section, nameof(CertificateIssuers), problems) ?? []],
+        // What is wrong with it is told by the listeners, whose setting it is too.
+        CertificatesPoll = TimeSpan.TryParse(section[nameof(CertificatesPoll)], CultureInfo.InvariantCulture, out var poll) && poll > TimeSpan.Zero ? poll : TimeSpan.FromSeconds(30),
         Operators = [.. Bind<List<string>>(section, nameof(Operators), problems) ?? []],
         Auditors = [.. Bind<List<string>>(section, nameof(Auditors), problems) ?? []],
         PublicUrl = Address(section, nameof(PublicUrl), problems),
@@ -78,7 +87,7 @@ public sealed record SiloOptions
     /// <summary>Everything that is wrong with the options, none where they are fine.</summary>
     public IReadOnlyList<string> Problems()
     {
-        var problems = IssuerOptions.ProblemsOf(Issuers).ToList();
+        var problems = IssuerOptions.ProblemsOf(Issuers).Concat(CertificateIssuerOptions.ProblemsOf(CertificateIssuers, Issuers)).ToList();
         foreach (var (name, groups) in new[] { (nameof(Operators), Operators), (nameof(Auditors), Auditors) })
         {
             problems.AddRange(groups.Where(g => g.IndexOf(':', StringComparison.Ordinal) is < 1 || g.EndsWith(':'))

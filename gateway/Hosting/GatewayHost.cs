@@ -120,7 +120,7 @@ public static partial class GatewayHost
             silo = QuickstartDefaults.Apply(silo);
         problems.AddRange(options.Problems());
         problems.AddRange(silo.Problems().Where(p => !p.StartsWith("Policy ", StringComparison.Ordinal) || options.Policy is not null));
-        if (silo.Issuers.IsEmpty && !options.Quickstart)
+        if (silo.Issuers.IsEmpty && silo.CertificateIssuers.IsEmpty && !options.Quickstart)
             problems.Add("Issuers: name at least one token issuer, or start with --quickstart.");
         if (section["Store"] is not null && options.Database is not null)
             problems.Add("Store, Database: name one of the two.");

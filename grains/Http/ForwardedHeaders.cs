@@ -10,7 +10,7 @@ namespace JitGrains.Http;
 /// </summary>
 /// <remarks>
 /// Not forwarded from the caller: ours (<c>Jit-*</c>, <c>Jit_*</c>), hop-by-hop ones (the forwarder writes <c>TE</c>,
-/// framing and upgrades anew), Host and Content-Length (written from the canonical request and the body), what names the
+/// framing and upgrades anew), DPoP (a proof for this gateway, new with each call), Host and Content-Length (written from the canonical request and the body), what names the
 /// caller's address or an outer URL (the gateway sets its own, and a caller's would be believed), and Authorization unless
 /// the API says so. An underscore counts as a hyphen. Of <c>Prefer</c> (RFC 7240) the preferences <c>wait</c> and
 /// <c>respond-async</c> are ours and end here; the rest goes on.
@@ -21,7 +21,7 @@ public static class ForwardedHeaders
     {
         "host", "content-length", "x-content-length",
         "connection", "keep-alive", "te", "transfer-encoding", "upgrade", "proxy", "http2-settings",
-        "forwarded", "x-real-ip",
+        "forwarded", "x-real-ip", "dpop",
     }.ToFrozenSet();
 
     /// <summary>The header lines of a request that go upstream, in order, names in lower case.</summary>

@@ -13,6 +13,8 @@ namespace JitGrains.Silo.Identity;
 /// <param name="sent">Intermediates that came with it.</param>
 public sealed class PresentedCertificate(X509Certificate2 certificate, ImmutableArray<X509Certificate2> sent = default)
 {
+    private CertificateCallers.Found? found;
+
     /// <summary>The certificate itself.</summary>
     public X509Certificate2 Certificate { get; } = certificate;
 
@@ -21,4 +23,11 @@ public sealed class PresentedCertificate(X509Certificate2 certificate, Immutable
 
     /// <summary>SHA-256 of its DER form in base64url: <c>x5t#S256</c> of RFC 8705, section 3.1.</summary>
     public string Thumbprint { get; } = Base64Url.EncodeToString(SHA256.HashData(certificate.RawDataMemory.Span));
+
+    /// <summary>What it was found to be worth, for the next call on the connection.</summary>
+    internal CertificateCallers.Found? Found
+    {
+        get => Volatile.Read(ref found);
+        set => Volatile.Write(ref found, value);
+    }
 }

@@ -31,14 +31,17 @@ public sealed class TokenValidator : ITokenValidator, IDisposable
     private readonly JsonWebTokenHandler handler = new() { MaximumTokenSizeInBytes = MaxTokenLength, MapInboundClaims = false };
 
     private readonly Lock gate = new();
+    private readonly Possession possession = new();
+    private readonly CertificateCallers? certificates;
     private readonly TimeProvider time;
     private readonly ILogger<TokenValidator> logger;
     private FrozenDictionary<string, IssuerKeys> issuers;
 
     /// <summary>Creates the validator.</summary>
     /// <exception cref="StartupException">An issuer is misconfigured; every problem is listed.</exception>
-    public TokenValidator(IReadOnlyCollection<IssuerOptions> issuers, TimeProvider time, ILogger<TokenValidator> logger)
+    public TokenValidator(IReadOnlyCollection<IssuerOptions> issuers, TimeProvider time, ILogger<TokenValidator> logger, CertificateCallers? certificates = null)
     {
+        this.certificates = certificates;
         StartupException.ThrowIfAny(IssuerOptions.ProblemsOf(issuers));
         this.time = time;
         this.logger = logger;
@@ -62,23 +65,35 @@ public sealed class TokenValidator : ITokenValidator, IDisposable
     public ValueTask<TokenResult> ValidateAsync(in Credentials presented, DateTimeOffset now, CancellationToken cancellation)
     {
         var authorization = presented.Authorization;
+        if (presented.Certificate is { } certificate && OfCertificate(certificate, authorization.Count == 0, now) is { } answer)
+            return ValueTask.FromResult(answer);
         if (authorization.Count == 0)
             return Refused(TokenCodes.Missing, "An Authorization header with a bearer token is needed.");
         if (authorization.Count > 1)
             return Refused(TokenCodes.Several, "There is more than one Authorization header.");
         var header = authorization[0] ?? "";
-        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
-            return Refused(TokenCodes.Scheme, "The Authorization scheme is not Bearer.");
-        var token = header.AsSpan("Bearer ".Length).Trim(' ');
+        var isDpop = header.StartsWith("DPoP ", StringComparison.OrdinalIgnoreCase);
+        if (!isDpop && !header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+            return Refused(TokenCodes.Scheme, "The Authorization scheme is neither Bearer nor DPoP.");
+        var token = header.AsSpan(isDpop ? "DPoP ".Length : "Bearer ".Length).Trim(' ');
         if (token.Length > MaxTokenLength)
             return Refused(TokenCodes.TooLarge, $"The token has more than {MaxTokenLength} characters.");
         if (token.IsEmpty || !TokenHash.TryOf(token, out var hash))
             return ValueTask.FromResult<TokenResult>(Malformed);
 
         if (cache.Find(hash) is { } known && now >= known.NotBefore && now < known.ExpiresAt && known.Keys.AreUsable())
-            return ValueTask.FromResult<TokenResult>(known.Result);
-        return VerifyAsync(token.ToString(), hash, now, cancellation);
+            return ValueTask.FromResult(possession.Problem(known.Bound, presented, isDpop, hash, now) ?? known.Result);
+        return VerifyAsync(token.ToString(), hash, presented, isDpop, now, cancellation);
     }
+
+    /// <summary>What the certificate alone answers: a caller where there is no token, a refusal where it must not be used; null where the token says who calls.</summary>
+    private TokenResult? OfCertificate(PresentedCertificate certificate, bool alone, DateTimeOffset now) => certificates?.Look(certificate, now) switch
+    {
+        CertificateStanding.Refused refused => refused.Why,
+        CertificateStanding.Known known when alone => known.Result,
+        CertificateStanding.Foreign when alone => new TokenResult.Invalid(PossessionCodes.CertificateUntrusted, "None of the accepted authorities issued the client certificate, and there is no token."),
+        _ => null,
+    };
 
     /// <inheritdoc/>
     public void Dispose()
@@ -91,7 +106,7 @@ public sealed class TokenValidator : ITokenValidator, IDisposable
 
     private IssuerKeys KeysOf(IssuerOptions options) => new(new ClaimMapping(IssuerPresets.Apply(options)), time, logger, cache.Flush);
 
-    private async ValueTask<TokenResult> VerifyAsync(string token, TokenHash hash, DateTimeOffset now, CancellationToken cancellation)
+    private async ValueTask<TokenResult> VerifyAsync(string token, TokenHash hash, Credentials presented, bool isDpop, DateTimeOffset now, CancellationToken cancellation)
     {
         // Decoders pass over white space, and one token would have many texts.
         if (token.AsSpan().ContainsAnyExcept(TokenCharacters))
@@ -125,9 +140,12 @@ public sealed class TokenValidator : ITokenValidator, IDisposable
         if (await ProblemOfAsync(jwt, keys.Options, lookup.Key) is { } problem)
             return problem;
         var result = TokenClaims.ToCaller(claims, keys.Mapping, now);
-        if (result is TokenResult.Valid valid)
-            cache.Add(hash, new VerifiedToken(valid, TokenClaims.UsableFrom(claims, keys.Options), valid.Caller.TokenExpiresAt, keys, generation));
-        return result;
+        if (result is not TokenResult.Valid valid)
+            return result;
+        if (!Confirmation.TryRead(claims, out var bound))
+            return new TokenResult.Invalid(PossessionCodes.Confirmation, "The token is bound to something that cannot be checked here.");
+        cache.Add(hash, new VerifiedToken(valid, TokenClaims.UsableFrom(claims, keys.Options), valid.Caller.TokenExpiresAt, keys, generation, bound));
+        return possession.Problem(bound, presented, isDpop, hash, now) ?? valid;
     }
 
     private static bool IsAccepted(string type, IssuerOptions issuer)

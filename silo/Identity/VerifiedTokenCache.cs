@@ -24,8 +24,8 @@ internal readonly record struct TokenHash(ulong A, ulong B, ulong C, ulong D)
     }
 }
 
-/// <summary>A token verified before. Its times and keys are looked at on each hit.</summary>
-internal sealed record VerifiedToken(TokenResult.Valid Result, DateTimeOffset NotBefore, DateTimeOffset ExpiresAt, IssuerKeys Keys, int Generation);
+/// <summary>A token verified before. Its times and keys are looked at on each hit, and proof of what it is bound to is asked for.</summary>
+internal sealed record VerifiedToken(TokenResult.Valid Result, DateTimeOffset NotBefore, DateTimeOffset ExpiresAt, IssuerKeys Keys, int Generation, Confirmation? Bound = null);
 
 /// <summary>
 /// Tokens verified already, keyed by the hash of the whole token. Bounded: two halves, of which the older is dropped when
