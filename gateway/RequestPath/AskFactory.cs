@@ -26,6 +26,7 @@ internal sealed class AskFactory(IIdGenerator ids)
             Summary = SummaryTemplate.Describe(new SummaryInput
             {
                 Principal = call.Caller.Principal,
+                Actors = call.Caller.Actors,
                 Action = call.Action,
                 Resource = call.Match.Resource,
                 Captures = call.Match.Captures,
@@ -39,7 +40,7 @@ internal sealed class AskFactory(IIdGenerator ids)
     public Ask Ahead(Caller caller, ActionMatch.Found match, ApprovalTerms terms, CallerText text, int? uses, TimeSpan window) =>
         Make(caller, match, terms, text, uses, window, RejoinKey.Compute(caller.AskKey, match.Api.Name, match.Action.Name, match.Resource, match.Action.Binding, null)) with
         {
-            Summary = SummaryTemplate.Describe(new SummaryInput { Principal = caller.Principal, Action = match.Action, Resource = match.Resource, Captures = match.Captures }),
+            Summary = SummaryTemplate.Describe(new SummaryInput { Principal = caller.Principal, Actors = caller.Actors, Action = match.Action, Resource = match.Resource, Captures = match.Captures }),
         };
 
     /// <summary>How long the caller would be held: what it says, within the action's cap.</summary>

@@ -14,6 +14,9 @@ public sealed record SummaryInput
     /// <summary>Who asks.</summary>
     public required PrincipalId Principal { get; init; }
 
+    /// <summary>Who acts for the principal, nearest first.</summary>
+    public ImmutableArray<PrincipalId> Actors { get; init; } = [];
+
     /// <summary>The action, with its masks.</summary>
     public required ActionDefinition Action { get; init; }
 
@@ -140,7 +143,7 @@ public sealed class SummaryTemplate
 
     private static string ValueOf(SummaryPlaceholder placeholder, SummaryInput input) => placeholder.Root switch
     {
-        "principal" => input.Principal.Value,
+        "principal" => input.Actors.IsDefaultOrEmpty ? input.Principal.Value : $"{input.Principal.Value} through {string.Join(" through ", input.Actors.Reverse())}",
         "action" => input.Action.Name,
         "resource" => input.Resource.Length > 0 ? input.Resource : Missing,
         "path" => input.Captures.GetValueOrDefault(placeholder.Name, Missing),

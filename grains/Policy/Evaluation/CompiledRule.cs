@@ -6,8 +6,8 @@ using JitGrains.Policy.Conditions;
 
 namespace JitGrains.Policy.Evaluation;
 
-/// <summary>Whom a rule is about: somebody it lists or in a group it lists (or anyone), with all the claims it asks for.</summary>
-internal sealed record WhoSelector(bool Anyone, FrozenSet<PrincipalId> Principals, FrozenSet<string> Groups, ConditionSet Claims)
+/// <summary>Whom a rule is about: somebody it lists or in a group it lists (or anyone), through the actors and with all the claims it asks for.</summary>
+internal sealed record WhoSelector(bool Anyone, FrozenSet<PrincipalId> Principals, FrozenSet<string> Groups, ActorSelector? Actors, ConditionSet Claims)
 {
     /// <summary>
     /// Whether the rule is about this caller. A listed principal that only acts for the subject makes it unknown: what
@@ -16,6 +16,8 @@ internal sealed record WhoSelector(bool Anyone, FrozenSet<PrincipalId> Principal
     public Truth Evaluate(in ConditionContext context)
     {
         var named = IsNamed(context.Caller!);
+        if (Actors is not null && named != Truth.False)
+            named = named.And(Actors.Evaluate(context.Caller!));
         return named == Truth.False ? named : named.And(Claims.Evaluate(context));
     }
 
@@ -109,7 +111,7 @@ internal sealed class CompiledRule
     public SignInDemand? SignIn { get; init; }
 
     /// <summary>Whether it holds for every call of its actions, whoever makes it.</summary>
-    public bool HoldsForEveryone => Who is { Anyone: true, Claims.IsEmpty: true } && When.IsEmpty;
+    public bool HoldsForEveryone => Who is { Anyone: true, Actors: null, Claims.IsEmpty: true } && When.IsEmpty;
 
     /// <summary>A list of nothing but this rule.</summary>
     public ImmutableArray<CompiledRule> Alone => alone.IsDefault ? alone = [this] : alone;

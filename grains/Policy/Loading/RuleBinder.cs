@@ -57,12 +57,22 @@ internal static class RuleBinder
         var principals = keys["principals"] is { } p ? names.Principals(p) : [];
         var groups = keys["groups"] is { } g ? names.GroupList(g) : [];
         var claims = keys["claims"] is { } c ? new ConditionSet([.. FieldBinder.Fields(c, FieldSource.Claims)]) : ConditionSet.Empty;
+        var actors = keys["actors"] is { } t ? Actors(t, names) : null;
         var listed = keys["principals"] is not null || keys["groups"] is not null;
         if (anyone == true && listed)
             return keys.Near("anyone").Fail<WhoSelector>("anyone: true makes principals and groups mean nothing; give one or the other");
-        if (anyone is null && !listed && keys["claims"] is null)
-            return at.Fail<WhoSelector>("this is nobody; list principals, groups or claims, or say anyone: true");
-        return new WhoSelector(anyone == true || !listed, principals.ToFrozenSet(), groups.ToFrozenSet(StringComparer.Ordinal), claims);
+        if (anyone is null && !listed && keys["claims"] is null && keys["actors"] is null)
+            return at.Fail<WhoSelector>("this is nobody; list principals, groups, actors or claims, or say anyone: true");
+        if (keys["actors"] is not null && actors is null)
+            return null;
+        return new WhoSelector(anyone == true || !listed, principals.ToFrozenSet(), groups.ToFrozenSet(StringComparer.Ordinal), actors, claims);
+    }
+
+    private static ActorSelector? Actors(Cursor at, Names names)
+    {
+        if (at.Node is YamlScalar)
+            return at.Word("any", "none") switch { "any" => ActorSelector.Any, "none" => ActorSelector.None, _ => null };
+        return names.Principals(at) is { IsEmpty: false } listed ? ActorSelector.Of(listed) : null;
     }
 
     public static ActionSelector? Actions(Cursor at)

@@ -74,10 +74,11 @@ internal static class PolicyShapes
     public static readonly Shape Group = new("group", "A group that the token issuer names.",
         new ShapeKey("members", Texts, "Everybody who can be in it. Only checks quorums when the policy is loaded: who is in it is what tokens say."));
 
-    public static readonly Shape Who = new("who", "Whom a rule is about: anybody listed or in a listed group, with all of the claims.",
+    public static readonly Shape Who = new("who", "Whom a rule is about: anybody listed or in a listed group, through the actors and with all of the claims.",
         new("anyone", Flag, "true: every authenticated caller."),
         new("principals", Texts, "Principals, user:alice or realm:user:alice."),
         new("groups", Texts, "Groups, managers or realm:managers."),
+        new("actors", new EitherType(Word("any", "none"), Texts), "Through whom the call comes: any actor, none (the principal in person), or only through those listed."),
         new("claims", ConditionShapes.Fields, "Claims that the token must have, by claim name."));
 
     public static readonly Shape Actions = new("actions", "Which actions a rule is about: every key given must fit; of a list, one suffices.",

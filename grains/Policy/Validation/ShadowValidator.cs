@@ -32,5 +32,6 @@ internal static class ShadowValidator
 
     private static bool IsAboutAll(WhoSelector wide, WhoSelector narrow) =>
         wide.Claims.IsEmpty
+        && wide.Actors is null
         && (wide.Anyone || (!narrow.Anyone && narrow.Principals.IsSubsetOf(wide.Principals) && narrow.Groups.IsSubsetOf(wide.Groups)));
 }

@@ -122,6 +122,28 @@ public class EvaluationTests
         Assert.Equal(new PolicyDecision.Deny(null), Decide(approve, agentFor));
     }
 
+    [Theory]
+    [InlineData("any", "", false, false)]
+    [InlineData("any", "agent:bot", true, true)]
+    [InlineData("none", "", true, true)]
+    [InlineData("none", "agent:bot", false, false)]
+    [InlineData("[agent:bot]", "", false, false)]
+    [InlineData("[agent:bot]", "agent:bot", true, true)]
+    [InlineData("[agent:bot]", "agent:other", false, false)]
+    [InlineData("[agent:bot, agent:other]", "agent:other agent:bot", true, true)]
+    [InlineData("[agent:bot]", "agent:bot agent:other", false, true)]
+    [InlineData("[agent:bot]", "agent:other agent:bot", false, true)]
+    public void A_rule_can_be_about_calls_through_actors(string through, string actors, bool allows, bool denies)
+    {
+        var caller = Given.Caller(groups: "managers", actors: [.. actors.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(a => "dev:" + a)]);
+        var rule = $"- {{name: r, who: {{groups: [managers], actors: {through}}}, actions: {{names: [a.pay]}}, effect: allow}}\n";
+        Assert.Equal(allows, Decide(rule, caller) is PolicyDecision.Allow);
+        const string Baseline = "- {name: base, who: {anyone: true}, actions: {names: [a.pay]}, effect: allow}\n";
+        Assert.Equal(denies, Decide(rule.Replace("effect: allow", "effect: deny", StringComparison.Ordinal) + Baseline, caller) is PolicyDecision.Deny);
+        Assert.Equal(denies, Decide(Approve("ask", "{groups: [managers]}", who: $"groups: [managers], actors: {through}") + Baseline, caller) is PolicyDecision.Approve);
+        Assert.Equal(new PolicyDecision.Deny(null), Decide(rule, Given.Caller(actors: [.. caller.Actors.Select(a => a.Value)])));
+    }
+
     [Fact]
     public void An_approve_rule_that_may_not_be_about_the_caller_restricts_and_does_not_invite()
     {

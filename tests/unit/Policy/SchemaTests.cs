@@ -116,7 +116,7 @@ public class SchemaTests
                "claims": {"c": true}, "address": {"in": ["10.0.0.0/8"], "not": ["10.1.0.0/16"], "country": {"in": ["DE"], "not": ["FR"]}, "asn": {"in": [64500], "not": [64501]}},
                "time": {"days": ["mon-fri"], "from": "09:00", "to": "17:00", "zone": "Europe/Berlin", "outside": true}
              }},
-            {"name": "yes", "who": {"principals": ["user:alice"], "groups": ["all"]}, "actions": {"access": ["write"], "sensitivity": ["high"]}, "effect": "approve",
+            {"name": "yes", "who": {"principals": ["user:alice"], "groups": ["all"], "actors": ["agent:bot"]}, "actions": {"access": ["write"], "sensitivity": ["high"]}, "effect": "approve",
              "sign_in": {"max_age": "10m", "acr": ["gold"], "amr": ["mfa", "hwk"]},
              "approve": {
                "stages": [{"name": "one", "groups": ["managers"], "principals": ["user:dave"], "quorum": 2, "sign_in": {"amr": ["mfa"]}}], "auto": {"address": ["10.0.0.0/8"]},
