@@ -9,6 +9,7 @@ using JitGrains.Principals;
 using JitGrains.Quotas;
 using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
+using JitGrains.Sessions;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Limits;
@@ -48,7 +49,7 @@ public static class SharedExtensions
             o.AddGrain<PrincipalGrain>().AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>().AddGrain<QuotaGrain>().AddGrain<AssertionKeysGrain>();
             // What a gateway has no part in, it cannot even call.
             if (options.Role.RunsSilo())
-                o.AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>().AddGrain<PolicyGrain>();
+                o.AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>().AddGrain<PolicyGrain>().AddGrain<SessionsGrain>();
             engine(o);
         });
         services.AddSingleton<DecisionHub>();

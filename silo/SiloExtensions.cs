@@ -18,6 +18,7 @@ using JitGrains.Silo.Outbox;
 using JitGrains.Silo.Policies;
 using JitGrains.Silo.Revocation;
 using JitGrains.Silo.Secrets;
+using JitGrains.Silo.SignIn;
 using JitGrains.Silo.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -54,6 +55,8 @@ public static class SiloExtensions
             problems.Add("Issuers: at least one token issuer is needed.");
         StartupException.ThrowIfAny(problems);
         options.Webhook?.ReadSecret();
+        foreach (var provider in options.SignIn.Providers)
+            provider.ReadSecret();
 
         services.AddShared(options, keys.ForGateways, engine);
         services.AddSingleton(keys);
@@ -78,12 +81,13 @@ public static class SiloExtensions
         services.AddHostedService<WebhookSender>();
 
         services.AddSingleton<Access>();
+        services.AddSignIn(keys);
         services.AddSingleton<Authentication>();
         OpenApi.Add(services);
         return services;
     }
 
-    /// <summary>Maps the control plane's endpoints: <c>/api/v1</c>, <c>/healthz</c>, <c>/readyz</c>, <c>/openapi/v1.json</c>, and the development issuer's.</summary>
+    /// <summary>Maps the control plane's endpoints: <c>/api/v1</c>, sign-in with a browser, <c>/healthz</c>, <c>/readyz</c>, <c>/openapi/v1.json</c>, and the development issuer's.</summary>
     public static IEndpointRouteBuilder MapSilo(this IEndpointRouteBuilder endpoints)
     {
         var api = endpoints.MapGroup("/api/v1").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Authentication>());
@@ -94,6 +98,8 @@ public static class SiloExtensions
         PolicyEndpoints.Map(api);
         PolicyChangeEndpoints.Map(api);
         ExplainEndpoints.Map(api);
+        MeEndpoints.Map(api);
+        SignInEndpoints.Map(endpoints);
         HealthEndpoints.Map(endpoints);
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         if (endpoints.ServiceProvider.GetService<DevelopmentIssuer>() is { } issuer)

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Notifications;
+using JitGrains.Silo.SignIn;
 using Microsoft.Extensions.Configuration;
 
 namespace JitGrains.Silo;
@@ -48,6 +49,9 @@ public sealed record SiloOptions
     /// <summary>How often the policy's files are looked at. Default 2 s. A change is taken on when it was seen twice. The store is asked as often.</summary>
     public TimeSpan PolicyPoll { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>How people sign in with a browser. Default: not at all.</summary>
+    public SignInOptions SignIn { get; init; } = new();
+
     /// <summary>The outgoing webhook. Default: none.</summary>
     public WebhookOptions? Webhook { get; init; }
 
@@ -64,7 +68,7 @@ public sealed record SiloOptions
     public int LimitCapacity { get; init; } = 65_536;
 
     /// <summary>
-    /// Reads a configuration section (Issuers, CertificateIssuers, CertificatesPoll, Operators, Auditors, PublicUrl, Policy, Webhook, OtlpEndpoint, LimitCapacity, VoteTokenAge), adding to
+    /// Reads a configuration section (Issuers, CertificateIssuers, CertificatesPoll, Operators, Auditors, PublicUrl, Policy, SignIn, Webhook, OtlpEndpoint, LimitCapacity, VoteTokenAge), adding to
     /// <paramref name="problems"/> everything that cannot be read.
     /// </summary>
     public static SiloOptions Read(IConfiguration section, ICollection<string> problems) => new()
@@ -78,6 +82,7 @@ public sealed record SiloOptions
         PublicUrl = Address(section, nameof(PublicUrl), problems),
         Policy = section[nameof(Policy)] ?? "",
         PolicyForce = bool.TryParse(section[nameof(PolicyForce)], out var force) && force,
+        SignIn = Bind<SignInOptions>(section, nameof(SignIn), problems) ?? new SignInOptions(),
         Webhook = Bind<WebhookOptions>(section, nameof(Webhook), problems),
         OtlpEndpoint = Address(section, nameof(OtlpEndpoint), problems),
         LimitCapacity = Count(section, nameof(LimitCapacity), 65_536, problems),
@@ -106,6 +111,7 @@ public sealed record SiloOptions
             problems.Add("VoteTokenAge is from one minute to one day.");
         if (LimitCapacity is < 1024 or > 1024 * 1024)
             problems.Add("LimitCapacity is from 1024 to 1048576.");
+        problems.AddRange(SignIn.Problems(Issuers, PublicUrl));
         if (Webhook is not null)
             problems.AddRange(Webhook.Problems());
         return problems;

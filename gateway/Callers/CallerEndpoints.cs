@@ -85,7 +85,7 @@ internal sealed class CallerEndpoints(
             return;
         if (restrictions.Current.IsBlocked(caller))
         {
-            await Answers.Refuse(context, GatewayProblems.Blocked);
+            await Answers.Refuse(context, Problems.Blocked);
             return;
         }
 

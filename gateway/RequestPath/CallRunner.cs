@@ -71,7 +71,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, CallAdditions addi
         ForwardErrors.CallerLeft => null,
         ForwardErrors.CallerBody => Problems.BadRequest("body", "The body did not arrive whole."),
         ForwardErrors.GrantEnded => GatewayProblems.Denied("The grant ended while the call ran."),
-        ForwardErrors.Blocked => GatewayProblems.Blocked,
+        ForwardErrors.Blocked => Problems.Blocked,
         ForwardErrors.PolicyChanged when started => Problems.Unavailable("Another policy came into force while the call was on its way; it was cut off, and may have reached the upstream."),
         ForwardErrors.PolicyChanged => Problems.Unavailable("Another policy came into force while the call was on its way; it has not run. Send it again."),
         ForwardErrors.TokenEnded => GatewayProblems.Denied("The token ended while the call ran."),

@@ -16,8 +16,6 @@ internal static class GatewayProblems
 
     public static Problem NetworkDenied { get; } = new("network-denied", 403, "Not from here", "Calls from this address are not taken.");
 
-    public static Problem Blocked { get; } = new("blocked", 403, "Blocked", "An operator has blocked this principal, or one that acts for it.");
-
     public static Problem ReasonRequired(string field) =>
         new Problem("reason-required", 403, "A reason is required", $"Say why, in {field}.").With("field", field);
 

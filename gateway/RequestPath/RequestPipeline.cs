@@ -238,7 +238,7 @@ internal sealed class RequestPipeline(
         metrics.Request("blocked", outline.Api?.Name ?? "");
         using var ticket = await journal.Begin(new CallFacts(caller, policy.Version, request.Method, outline.Api?.Name), context.RequestAborted);
         ticket?.Write(AuditTypes.CallDenied, more: new AuditField("blocked", "true"));
-        await Answers.Refuse(context, ticket is null ? JournalFull : GatewayProblems.Blocked, outline.Api);
+        await Answers.Refuse(context, ticket is null ? JournalFull : Problems.Blocked, outline.Api);
     }
 
     private static Task Deny(HttpContext context, JournalTicket ticket, PolicyDecision decision, CompiledPolicy policy, ApiDefinition? api)

@@ -50,7 +50,7 @@ public sealed partial class RequestMachine
                     .. AuditField.Optional("groups", string.Join(' ', vote.Groups), personal: false),
                     new("decision", vote.Decision == VoteDecision.Approve ? "approve" : "deny"),
                     .. AuditField.Optional("comment", vote.Comment, personal: true),
-                    .. SignInOf(vote),
+                    .. vote.SignIn?.ToAudit() ?? [],
                     new("digest", before.Digest),
                 ]);
                 break;
@@ -155,18 +155,6 @@ public sealed partial class RequestMachine
             CallerKey = ask.CallerKey,
             RejoinKey = ask.RejoinKey,
         };
-    }
-
-    private static IEnumerable<AuditField> SignInOf(RecordedVote vote)
-    {
-        if (vote.SignIn is not { } signIn)
-            return [];
-        return
-        [
-            .. signIn.At is { } at ? [AuditField.At("auth_time", at)] : Array.Empty<AuditField>(),
-            .. AuditField.Optional("acr", signIn.Acr, personal: false),
-            .. AuditField.Optional("amr", signIn.Amr.IsEmpty ? null : string.Join(' ', signIn.Amr), personal: false),
-        ];
     }
 
     private static OutboxMessage.Notify Tell(RequestState state, string type, DateTimeOffset at) =>

@@ -86,6 +86,12 @@ public static class AuditTypes
 
     /// <summary>Grants were revoked by what they have in common.</summary>
     public const string GrantsRevoked = "grants.revoked";
+
+    /// <summary>Somebody signed in with a browser.</summary>
+    public const string SessionOpened = "session.opened";
+
+    /// <summary>A browser's session is over.</summary>
+    public const string SessionEnded = "session.ended";
 }
 
 /// <summary>A field of an entry to be.</summary>

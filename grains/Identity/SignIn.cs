@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using JitGrains.Audit;
 
 namespace JitGrains.Identity;
 
@@ -44,6 +45,14 @@ public sealed record SignIn
             claims = claims.SetItem("acr", JsonSerializer.SerializeToElement(Acr));
         return Amr.IsEmpty ? claims : claims.SetItem("amr", JsonSerializer.SerializeToElement(Amr));
     }
+
+    /// <summary>What audit entries say of it: what is known.</summary>
+    public IEnumerable<AuditField> ToAudit() =>
+    [
+        .. At is { } at ? [AuditField.At("auth_time", at)] : Array.Empty<AuditField>(),
+        .. AuditField.Optional("acr", Acr, personal: false),
+        .. AuditField.Optional("amr", Amr.IsDefaultOrEmpty ? null : string.Join(' ', Amr), personal: false),
+    ];
 
     private static DateTimeOffset? TimeOf(ImmutableDictionary<string, JsonElement> claims) =>
         claims.TryGetValue("auth_time", out var claim) && claim.ValueKind == JsonValueKind.Number && claim.TryGetDouble(out var seconds) && seconds is > 0 and < 253_000_000_000

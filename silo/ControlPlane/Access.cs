@@ -13,6 +13,15 @@ internal sealed class Access(SiloOptions options)
 
     public bool IsAuditor(Caller caller) => IsIn(caller, options.Auditors);
 
+    /// <summary>The roles that the configuration gives. Approvers are those whom a request's stages admit.</summary>
+    public IEnumerable<string> RolesOf(Caller caller)
+    {
+        if (IsOperator(caller))
+            yield return "operator";
+        if (IsAuditor(caller))
+            yield return "auditor";
+    }
+
     /// <summary>Sees everything.</summary>
     public bool SeesAll(Caller caller) => IsOperator(caller) || IsAuditor(caller);
 

@@ -84,6 +84,13 @@ public static class Problems
     /// <summary>The caller is known and may not do this.</summary>
     public static Problem Forbidden(string detail) => new("forbidden", 403, "Not allowed", detail);
 
+    /// <summary>An operator has blocked the caller.</summary>
+    public static Problem Blocked { get; } = new("blocked", 403, "Blocked", "An operator has blocked this principal, or one that acts for it.");
+
+    /// <summary>A request in a browser's session that no page of ours has made.</summary>
+    public static Problem CrossSite { get; } =
+        new("cross-site", 403, "Not from here", "In a session, what changes something comes from a page of the control plane itself, with the Jit-Page header.");
+
     /// <summary>It is not there, or the caller may not know of it.</summary>
     public static Problem NotFound(string what) => new("not-found", 404, "Not found", $"There is no such {what}.");
 

@@ -13,6 +13,12 @@ internal sealed class IssuerHttp : IDisposable
     public IssuerHttp(IssuerOptions issuer)
     {
         bearerFile = issuer.BearerFile;
+        http = Create(issuer);
+    }
+
+    /// <summary>A connection to the issuer, without its token.</summary>
+    public static HttpClient Create(IssuerOptions issuer)
+    {
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(2) };
         if (issuer.CaFile is not null)
         {
@@ -21,7 +27,7 @@ internal sealed class IssuerHttp : IDisposable
             handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
         }
 
-        http = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(5), MaxResponseContentBufferSize = 1024 * 1024 };
+        return new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(5), MaxResponseContentBufferSize = 1024 * 1024 };
     }
 
     /// <summary>The document at an address.</summary>

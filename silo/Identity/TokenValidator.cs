@@ -17,7 +17,7 @@ public interface ITokenValidator
 }
 
 /// <summary>The validator: issuers are pinned by exact name, each with its own keys and algorithms. Thread-safe.</summary>
-public sealed class TokenValidator : ITokenValidator, IDisposable
+public sealed partial class TokenValidator : ITokenValidator, IDisposable
 {
     /// <summary>Longest accepted token, in characters.</summary>
     public const int MaxTokenLength = 16 * 1024;

@@ -23,6 +23,7 @@ public sealed class KeyRing : IDisposable
         PayloadBinding = Derive(master, "payload-binding");
         ReviewDigest = Derive(master, "review-digest");
         AuditPersonal = Derive(master, "audit-personal");
+        SignIn = Derive(master, "sign-in");
         GrantSigning = grantSigning;
     }
 
@@ -34,6 +35,9 @@ public sealed class KeyRing : IDisposable
 
     /// <summary>For the digests that stand for personal values in audit chains.</summary>
     public SecretKey AuditPersonal { get; }
+
+    /// <summary>Seals what a browser keeps for us between the start of a sign-in and its end.</summary>
+    public SecretKey SignIn { get; }
 
     /// <summary>Signs grants (ES256). Owned by the key ring.</summary>
     public ECDsa GrantSigning { get; }

@@ -77,7 +77,7 @@ internal sealed class SiloHost : IAsyncDisposable
               uses: once
         """;
 
-    public static async Task<SiloHost> StartAsync(WebhookOptions? webhook = null, Uri? otlp = null, bool policyInStore = false)
+    public static async Task<SiloHost> StartAsync(WebhookOptions? webhook = null, Uri? otlp = null, bool policyInStore = false, Func<SiloOptions, string, SiloOptions>? configure = null)
     {
         var folder = new TempFolder();
         var time = new ManualTime();
@@ -90,20 +90,18 @@ internal sealed class SiloHost : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddSingleton<TimeProvider>(time);
-        builder.Services.AddSilo(
-            new SiloOptions
-            {
-                Issuers = [new IssuerOptions { Realm = "dev", Issuer = tokens.Issuer, Audiences = ["jitgrains"], Algorithms = ["ES256"] }],
-                Operators = ["dev:operators"],
-                Auditors = ["dev:auditors"],
-                Policy = Path.Combine(folder.Root, "policy.yaml"),
-                PublicUrl = new Uri("https://jit.example.com/"),
-                Webhook = webhook,
-                OtlpEndpoint = otlp,
-                PolicyInStore = policyInStore,
-            },
-            ring,
-            o => o.UseMemory = true);
+        var options = new SiloOptions
+        {
+            Issuers = [new IssuerOptions { Realm = "dev", Issuer = tokens.Issuer, Audiences = ["jitgrains"], Algorithms = ["ES256"] }],
+            Operators = ["dev:operators"],
+            Auditors = ["dev:auditors"],
+            Policy = Path.Combine(folder.Root, "policy.yaml"),
+            PublicUrl = new Uri("https://jit.example.com/"),
+            Webhook = webhook,
+            OtlpEndpoint = otlp,
+            PolicyInStore = policyInStore,
+        };
+        builder.Services.AddSilo(configure?.Invoke(options, tokens.Issuer) ?? options, ring, o => o.UseMemory = true);
         builder.Services.AddSingleton<IInvalidationService>(gateway);
         var web = builder.Build();
         web.UseSilo();

@@ -31,6 +31,9 @@ internal sealed class TestIssuer : IAsyncDisposable
 
     public bool Down { get; set; }
 
+    /// <summary>What the token endpoint answers to a form; nothing but errors unless a test says otherwise.</summary>
+    public Func<IFormCollection, object?> Token { get; set; } = static _ => null;
+
     public int Fetches => Volatile.Read(ref fetches);
 
     public static async Task<TestIssuer> StartAsync(string path = "")
@@ -42,7 +45,8 @@ internal sealed class TestIssuer : IAsyncDisposable
         var issuer = new TestIssuer(web);
         web.MapGet(path + "/.well-known/openid-configuration", () => issuer.Down
             ? Results.StatusCode(503)
-            : Results.Json(new { issuer = issuer.ClaimedIssuer ?? issuer.Issuer, jwks_uri = issuer.Issuer + "/jwks" }));
+            : Results.Json(new { issuer = issuer.ClaimedIssuer ?? issuer.Issuer, jwks_uri = issuer.Issuer + "/jwks", authorization_endpoint = issuer.Issuer + "/auth", token_endpoint = issuer.Issuer + "/token", authorization_response_iss_parameter_supported = true }));
+        web.MapPost(path + "/token", async (HttpContext http) => issuer.Token(await http.Request.ReadFormAsync()) is { } answer ? Results.Json(answer) : Results.Json(new { error = "invalid_grant" }, statusCode: 400));
         web.MapGet(path + "/jwks", () =>
         {
             Interlocked.Increment(ref issuer.fetches);
