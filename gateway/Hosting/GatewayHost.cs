@@ -7,6 +7,7 @@ using JitGrains.Silo;
 using JitGrains.Silo.DevIssuer;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Secrets;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 
 namespace JitGrains.Gateway.Hosting;
@@ -150,6 +151,7 @@ public static partial class GatewayHost
         {
             builder.Services.AddGateway(options, silo.PublicUrl);
             builder.Services.AddSingleton<GatewayPipeline>();
+            builder.Services.AddSingleton<IConnectionListenerFactory, CallerTransport>();
         }
 
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = options.StopWithin);

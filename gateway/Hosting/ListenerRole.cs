@@ -47,7 +47,9 @@ public sealed class Listeners
     /// <param name="entrances">What a connection goes through before TLS.</param>
     internal void Add(KestrelServerOptions kestrel, ListenerRoleFeature feature, string option, IPEndPoint at, HttpProtocols protocols, TlsListener? tls, params Entrance[] entrances)
     {
-        kestrel.Listen(at, listen =>
+        // Of HTTP/2 a connection carries many calls, none of which may wait for another's.
+        var end = feature.Role == ListenerRole.Gateway && protocols == HttpProtocols.Http1 ? new CallerEndPoint(at.Address, at.Port) : at;
+        kestrel.Listen(end, listen =>
         {
             listen.Protocols = protocols;
             foreach (var entrance in entrances)
