@@ -183,7 +183,7 @@ internal sealed class CallerEndpoints(
 
         var now = time.GetUtcNow();
         var items = new List<GrantView>();
-        foreach (var (grant, _) in (await views.Get(caller.Key)).View.Grants)
+        foreach (var (grant, _, _) in (await views.Get(caller.Key)).Held)
         {
             if (now < grant.ExpiresAt && await readModel.GetGrantAsync(grant.Id) is { } view)
                 items.Add(view);

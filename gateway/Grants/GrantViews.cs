@@ -1,43 +1,11 @@
 using System.Collections.Concurrent;
-using JitGrains.Approvals;
 using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Grants;
-using JitGrains.Identity;
 using JitGrains.Principals;
 using JitGrains.Gateway.Hosting;
 
 namespace JitGrains.Gateway.Grants;
-
-/// <summary>A caller's active grants as loaded; good until <see cref="IsCurrent"/> says otherwise.</summary>
-internal sealed class GrantsSnapshot(PrincipalView view)
-{
-    private volatile bool dropped;
-    private Stood? stood;
-
-    public PrincipalView View => view;
-
-    /// <summary>Whether one of these grants still stands under the terms of a rule; the last answer is remembered, for its caller asks again and again.</summary>
-    public bool StillStands(Grant grant, ApprovalTerms terms, Caller caller)
-    {
-        // Who else is behind a call differs from call to call, and so may whose votes count: that is not remembered.
-        var remembers = caller.Excluded.IsDefaultOrEmpty;
-        if (remembers && Volatile.Read(ref stood) is { } known && ReferenceEquals(known.Grant, grant) && ReferenceEquals(known.Terms, terms))
-            return true;
-        if (!Quorum.StillStands(grant, terms, caller.Involved))
-            return false;
-        if (remembers)
-            Volatile.Write(ref stood, new Stood(grant, terms));
-        return true;
-    }
-
-    /// <summary>Whether nothing has changed since as far as this gateway was told. Read it after registering what relies on it.</summary>
-    public bool IsCurrent => !dropped;
-
-    public void Drop() => dropped = true;
-
-    private sealed record Stood(Grant Grant, ApprovalTerms Terms);
-}
 
 /// <summary>
 /// The callers' active grants, kept in memory until they change. Each load has an entry of its own, and dropping marks the
@@ -52,6 +20,7 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
     private const int Attempts = 8;
 
     private readonly ConcurrentDictionary<string, Entry> entries = new(StringComparer.Ordinal);
+    private readonly SharedTexts texts = new();
 
     /// <summary>How many are kept.</summary>
     public int Count => entries.Count;
@@ -65,7 +34,7 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
             if (!entries.TryGetValue(callerKey, out var entry))
             {
                 MakeRoom();
-                entry = entries.GetOrAdd(callerKey, static (key, views) => new Entry(() => views.Load(key)), this);
+                entry = entries.GetOrAdd(callerKey, static (key, views) => new Entry(views, key), this);
                 metrics.ViewLookup(hit: false);
             }
             else
@@ -108,15 +77,17 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
             Drop(callerKey);
     }
 
-    private async Task<PrincipalView> Load(string callerKey)
+    private async Task<GrantsSnapshot> Load(string callerKey)
     {
         var view = await store.Ask(callerKey, () => grains.GetGrain<IPrincipalGrain>(callerKey).GetView().WaitAsync(LoadTimeout));
         var genuine = view.Grants.Where(g => g.Grant.CallerKey == callerKey && verifier.Verify(g.Grant)).ToArray();
-        if (genuine.Length == view.Grants.Length)
-            return view;
-        foreach (var forged in view.Grants.Except(genuine))
-            LogForged(logger, forged.Grant.Id);
-        return view with { Grants = [.. genuine] };
+        if (genuine.Length != view.Grants.Length)
+        {
+            foreach (var forged in view.Grants.Except(genuine))
+                LogForged(logger, forged.Grant.Id);
+        }
+
+        return new GrantsSnapshot(genuine, texts);
     }
 
     private void MakeRoom()
@@ -128,7 +99,8 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
             Drop(key);
     }
 
-    private sealed class Entry(Func<Task<PrincipalView>> load)
+    /// <summary>Nothing of how it was loaded stays once it is: there may be very many.</summary>
+    private sealed class Entry(GrantViews views, string callerKey)
     {
         private readonly Lock gate = new();
         private Task<GrantsSnapshot>? loading;
@@ -140,7 +112,19 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
             if (Volatile.Read(ref loaded) is { } ready)
                 return ValueTask.FromResult(ready);
             lock (gate)
-                return new ValueTask<GrantsSnapshot>(loading ??= LoadOnce());
+            {
+                if (loaded is not null)
+                    return ValueTask.FromResult(loaded);
+                if (loading is null)
+                {
+                    var load = LoadOnce();
+                    if (load.IsCompletedSuccessfully)
+                        return new ValueTask<GrantsSnapshot>(load);
+                    loading = load;
+                }
+
+                return new ValueTask<GrantsSnapshot>(loading);
+            }
         }
 
         public void Drop()
@@ -154,11 +138,12 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
 
         private async Task<GrantsSnapshot> LoadOnce()
         {
-            var snapshot = new GrantsSnapshot(await load());
+            var snapshot = await views.Load(callerKey);
             lock (gate)
             {
                 if (dropped)
                     snapshot.Drop();
+                loading = null;
                 Volatile.Write(ref loaded, snapshot);
             }
 

@@ -33,6 +33,7 @@ internal static class GatewayServices
         services.AddOverload();
 
         services.AddSingleton<GrantViews>();
+        services.AddSingleton<GrantChoice>();
         services.AddHostedService<NewGrants>();
         services.AddSingleton<ExecutionRegistry>();
         services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<ExecutionRegistry>());

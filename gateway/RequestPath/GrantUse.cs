@@ -25,6 +25,7 @@ namespace JitGrains.Gateway.RequestPath;
 /// </summary>
 internal sealed class GrantUse(
     GrantViews views,
+    GrantChoice choice,
     ExecutionRegistry registry,
     CallRunner runner,
     OutcomeRecorder outcomes,
@@ -53,7 +54,7 @@ internal sealed class GrantUse(
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             var snapshot = await views.Get(bound.Call.Caller.Key);
-            if (Choose(snapshot, bound, rule.Terms, onlyRequest) is not { } grant)
+            if (choice.Of(snapshot, bound, rule.Terms, onlyRequest) is not { } grant)
                 return false;
             if (grant.Uses is null ? await RunMany(bound, rule, grant, snapshot) : await RunCounted(bound, grant))
                 return true;
@@ -61,36 +62,6 @@ internal sealed class GrantUse(
         }
 
         throw new TimeoutException("The caller's grants changed faster than one could be used.");
-    }
-
-    private Grant? Choose(GrantsSnapshot snapshot, BoundCall bound, ApprovalTerms terms, string? onlyRequest)
-    {
-        Grant? best = null;
-        var now = time.GetUtcNow();
-        foreach (var (grant, usesLeft) in snapshot.View.Grants)
-        {
-            if (usesLeft is <= 0 || (onlyRequest is not null && grant.RequestId != onlyRequest) || !Covers(snapshot, grant, bound, terms, now))
-                continue;
-            // One that costs no use comes first, then the one that ends first, which is the order of the view.
-            if (grant.Uses is null)
-                return grant;
-            best ??= grant;
-        }
-
-        return best;
-    }
-
-    private bool Covers(GrantsSnapshot snapshot, Grant grant, BoundCall bound, ApprovalTerms terms, DateTimeOffset now)
-    {
-        var call = bound.Call;
-        return grant.Epoch == epoch.Current
-            && !restrictions.Current.IsRevoked(grant)
-            && grant.Api == call.Api.Name
-            && grant.Binding == call.Action.Binding
-            && grant.Covers(call.Action.Name, call.Match.Resource, bound.PayloadDigest)
-            // Its start is the approval, and it exists only since.
-            && now < grant.ExpiresAt
-            && snapshot.StillStands(grant, terms, call.Caller);
     }
 
     private async Task<bool> RunMany(BoundCall bound, PolicyDecision.Approve rule, Grant grant, GrantsSnapshot snapshot)

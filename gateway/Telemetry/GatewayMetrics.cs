@@ -10,6 +10,10 @@ internal sealed class GatewayMetrics : IDisposable
 
     public static readonly ActivitySource Activities = new(Name);
 
+    // Boxed once: one is counted for each call.
+    private static readonly KeyValuePair<string, object?> Hit = new("hit", true);
+    private static readonly KeyValuePair<string, object?> Missed = new("hit", false);
+
     private readonly Meter meter;
     private readonly Counter<long> requests;
     private readonly UpDownCounter<long> held;
@@ -60,7 +64,7 @@ internal sealed class GatewayMetrics : IDisposable
     public void Consumed(TimeSpan took, bool refused) =>
         consumeDuration.Record(took.TotalSeconds, new KeyValuePair<string, object?>("refused", refused));
 
-    public void ViewLookup(bool hit) => viewLookups.Add(1, new KeyValuePair<string, object?>("hit", hit));
+    public void ViewLookup(bool hit) => viewLookups.Add(1, hit ? Hit : Missed);
 
     public void StoreWait(string because) => storeWaits.Add(1, new KeyValuePair<string, object?>("for", because));
 

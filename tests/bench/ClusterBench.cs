@@ -240,7 +240,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
             duration,
             threads: 1,
             stop)));
-        return new WrkRun(runs.Sum(r => r.Rate), runs.Average(r => r.P50), runs.Max(r => r.P99), runs.Sum(r => r.Failed), runs.Sum(r => r.Requests));
+        return new WrkRun(runs.Sum(r => r.Rate), runs.Average(r => r.P50), runs.Max(r => r.P99), runs.Sum(r => r.Failed), runs.Sum(r => r.Requests), runs.Max(r => r.Longest));
     }
 
     private async Task LoadAsync(Person caller, CancellationToken stop)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -39,12 +40,13 @@ internal sealed class Gateway : IAsyncDisposable
         var (port, controlPort, samplePort) = (ServerProcess.FreePort(), ServerProcess.FreePort(), ServerProcess.FreePort());
         // The gateway's build output lies beside the bench's: .../tests/bench/bin/CONFIG/net10.0 and .../gateway/bin/CONFIG/net10.0.
         var parts = AppContext.BaseDirectory.TrimEnd('/').Split('/');
-        var dll = string.Join('/', [.. parts[..^5], "gateway", .. parts[^3..], "JitGrains.Gateway.dll"]);
+        var dll = Environment.GetEnvironmentVariable("JITGRAINS_GATEWAY_DLL") ?? string.Join('/', [.. parts[..^5], "gateway", .. parts[^3..], "JitGrains.Gateway.dll"]);
         Task<ServerProcess> Start() => ServerProcess.StartAsync(
             dll,
             ["--quickstart", "--data", Path.Combine(folder, "data"), "--policy", policy, "--port", $"{port}", "--control-port", $"{controlPort}", "--sample-port", $"{samplePort}"],
             port,
-            environment);
+            environment,
+            TimeSpan.FromMilliseconds(2));
         var gateway = new Gateway(await Start(), Start, folder, $"http://127.0.0.1:{controlPort}");
         await gateway.ReadyAsync();
         return gateway;
@@ -109,6 +111,30 @@ internal sealed class Gateway : IAsyncDisposable
         await Process.DisposeAsync();
         Process = await start();
         await ReadyAsync();
+    }
+
+    /// <summary>The version of the policy in force, for somebody who may see it.</summary>
+    public async Task<string> PolicyVersionAsync(string approver) => (await SendAsync(HttpMethod.Get, $"{control}/api/v1/policy", approver, null))["version"]!.GetValue<string>();
+
+    /// <summary>Ends the process, and starts it over the same data; how long it took from its start until it had a call's answer from the upstream.</summary>
+    public async Task<TimeSpan> TimeStartAsync(string path, string token)
+    {
+        await Process.TerminateAsync();
+        await Process.DisposeAsync();
+        var began = Stopwatch.GetTimestamp();
+        Process = await start();
+        using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
+        while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(30))
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, Process.Url + path);
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+            using var response = await http.SendAsync(request);
+            if (response.IsSuccessStatusCode)
+                return Stopwatch.GetElapsedTime(began);
+            await ticks.WaitForNextTickAsync();
+        }
+
+        throw new InvalidOperationException("the gateway does not get ready");
     }
 
     public async ValueTask DisposeAsync()

@@ -53,7 +53,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a program and waits until its port answers.</summary>
-    public static async Task<ServerProcess> StartAsync(string dll, string[] arguments, int port, IReadOnlyDictionary<string, string>? environment = null)
+    public static async Task<ServerProcess> StartAsync(string dll, string[] arguments, int port, IReadOnlyDictionary<string, string>? environment = null, TimeSpan? look = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.ArgumentList.Add(dll);
@@ -62,11 +62,14 @@ internal sealed class ServerProcess : IAsyncDisposable
         start.Environment["DOTNET_TieredPGO"] = "1";
         foreach (var (name, value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
             start.Environment[name] = value;
-        return await StartAsync(start, port);
+        return await StartAsync(start, port, look);
     }
 
     /// <summary>Starts a program as it is described and waits until its port answers.</summary>
-    public static async Task<ServerProcess> StartAsync(ProcessStartInfo start, int port)
+    /// <param name="start">The program.</param>
+    /// <param name="port">Its port.</param>
+    /// <param name="look">From one look to the next; 50 ms where it is not given.</param>
+    public static async Task<ServerProcess> StartAsync(ProcessStartInfo start, int port, TimeSpan? look = null)
     {
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         var process = Process.Start(start)!;
@@ -79,8 +82,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         var server = new ServerProcess(process, port);
-        using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        for (var i = 0; i < 600; i++)
+        using var ticks = new PeriodicTimer(look ?? TimeSpan.FromMilliseconds(50));
+        for (var i = 0; i < (look is null ? 600 : 10_000); i++)
         {
             if (process.HasExited)
                 throw new InvalidOperationException($"{start.FileName} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}");

@@ -8,7 +8,8 @@ namespace JitGrains.Bench;
 /// <param name="P99">Milliseconds.</param>
 /// <param name="Failed">Requests that were not answered 2xx or 3xx.</param>
 /// <param name="Requests">All of them.</param>
-internal sealed record WrkRun(double Rate, double P50, double P99, long Failed, long Requests);
+/// <param name="Longest">Milliseconds: the one that took longest.</param>
+internal sealed record WrkRun(double Rate, double P50, double P99, long Failed, long Requests, double Longest);
 
 /// <summary>Runs wrk, each connection with the tokens in turn.</summary>
 internal static class Wrk
@@ -30,7 +31,7 @@ internal static class Wrk
             cancellation.ThrowIfCancellationRequested();
             var line = output.Split('\n').Single(l => l.StartsWith("RESULT ", StringComparison.Ordinal));
             var n = line.Split(' ')[1..].Select(long.Parse).ToArray();
-            return new WrkRun(n[1] / (n[0] / 1e6), n[3] / 1000.0, n[4] / 1000.0, n[2], n[1]);
+            return new WrkRun(n[1] / (n[0] / 1e6), n[3] / 1000.0, n[4] / 1000.0, n[2], n[1], n[5] / 1000.0);
         }
         finally
         {

@@ -23,8 +23,8 @@ request = function()
   return requests[next_request]
 end
 
--- One line that the bench reads: duration in microseconds, requests, failures, p50 and p99 in microseconds.
+-- One line that the bench reads: duration in microseconds, requests, failures, p50, p99 and the longest in microseconds.
 done = function(summary, latency, requests)
   local failed = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout
-  io.write(string.format("RESULT %d %d %d %d %d\n", summary.duration, summary.requests, failed, latency:percentile(50), latency:percentile(99)))
+  io.write(string.format("RESULT %d %d %d %d %d %d\n", summary.duration, summary.requests, failed, latency:percentile(50), latency:percentile(99), latency.max))
 end

@@ -289,7 +289,7 @@ internal sealed class LeaseNode : IAsyncDisposable
             return null;
         var caller = ExecutionTests.Alice;
         var snapshot = await Views.Get(caller.Key);
-        if (snapshot.View.Grants.Select(g => g.Grant).FirstOrDefault(g => g.Id == wanted.Id) is not { } grant)
+        if (snapshot.Held.Select(g => g.Grant).FirstOrDefault(g => g.Id == wanted.Id) is not { } grant)
             return null;
         using var execution = Registry.Register(caller, grant, drain: false);
         if (!snapshot.IsCurrent)

@@ -79,7 +79,7 @@ public sealed class RevocationTests
             var revokes = Task.Run(() => cluster.Revocation.RevokeGrantAsync(grant.Id, Order, CancellationToken.None));
             await Task.WhenAll(reads, revokes);
             Assert.Null(await node.Run(grant));
-            Assert.DoesNotContain((await node.Views.Get(grant.CallerKey)).View.Grants, g => g.Grant.Id == grant.Id);
+            Assert.DoesNotContain((await node.Views.Get(grant.CallerKey)).Held, g => g.Grant.Id == grant.Id);
         }
     }
 

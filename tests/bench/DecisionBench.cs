@@ -1,0 +1,240 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text.Json;
+using JitGrains.Approvals;
+using JitGrains.Gateway.Grants;
+using JitGrains.Gateway.Hosting;
+using JitGrains.Gateway.RequestPath;
+using JitGrains.Grants;
+using JitGrains.Http;
+using JitGrains.Identity;
+using JitGrains.Json;
+using JitGrains.Network;
+using JitGrains.Policy;
+using JitGrains.Principals;
+using JitGrains.Runtime;
+using JitGrains.Runtime.Engine;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace JitGrains.Bench;
+
+/// <summary>
+/// A decision from memory: action, policy, and for an approve rule the grant; nanoseconds and bytes, with few and many rules and
+/// grants, callers and actions at random. The parts are those of a gateway's host; only the store behind the views is made up.
+/// </summary>
+internal static class DecisionBench
+{
+    private const int GrantsOfOne = 10;
+    private const int Decisions = 400_000;
+    private const int Rounds = 7;
+    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+
+    public static async Task<int> RunAsync(int most)
+    {
+        Console.WriteLine($"{Decisions:N0} decisions a round, {Rounds} interleaved rounds, medians; one thread; {GrantsOfOne} grants a caller.");
+        var policies = new[] { 10, 10_000 }.ToDictionary(n => n, n => DecisionPolicy.Load(n));
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        await using var few = await Memory.FillAsync(10, key);
+        await using var many = await Memory.FillAsync(most, key);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"memory of a cached grant, with its share of what is kept for its caller: {many.BytesOfOne:N0} bytes"));
+        Console.WriteLine();
+
+        var rows = new List<Row>();
+        foreach (var (rules, policy) in policies)
+        {
+            rows.Add(new Row($"allow, {rules:N0} rules", () => Decide(policy, many, 0, DecisionPolicy.Actions / 2)));
+            foreach (var memory in (Memory[])[few, many])
+                rows.Add(new Row($"grant, {rules:N0} rules, {memory.Grants:N0} grants", () => Decide(policy, memory, DecisionPolicy.Actions / 2, GrantsOfOne)));
+        }
+
+        // Compiled once more while the first rounds run, which do not count. One policy after the other: a gateway has one at a time,
+        // and remembers what grants stood under it.
+        foreach (var ofPolicy in rows.Chunk(3))
+        {
+            for (var round = -4; round < Rounds; round++)
+            {
+                foreach (var row in ofPolicy)
+                    row.Measure(counts: round >= 0);
+            }
+        }
+
+        Print(rows);
+        return 0;
+    }
+
+    private static void Print(List<Row> rows)
+    {
+        Console.WriteLine("| decision | ns | bytes |");
+        Console.WriteLine("|---|---:|---:|");
+        foreach (var row in rows)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Name} | {row.Nanoseconds:0} | {row.Bytes:0.##} |"));
+        Console.WriteLine();
+        Ratio(rows, "allow, 10,000 rules", "allow, 10 rules");
+        foreach (var row in rows.Where(r => r.Name.StartsWith("grant", StringComparison.Ordinal)).Skip(1))
+            Ratio(rows, row.Name, rows.First(r => r.Name.StartsWith("grant", StringComparison.Ordinal)).Name);
+    }
+
+    private static void Ratio(List<Row> rows, string one, string other)
+    {
+        double Of(string name) => rows.Single(r => r.Name == name).Nanoseconds;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio {one}/{other} {Of(one) / Of(other):0.00}"));
+    }
+
+    /// <summary>Decides calls of callers at random for actions at random; the result says that each was permitted.</summary>
+    private static void Decide(CompiledPolicy policy, Memory memory, int firstAction, int actions)
+    {
+        var calls = memory.CallsUnder(policy);
+        var random = 12345u;
+        for (var i = 0; i < Decisions; i++)
+        {
+            random = (random * 1_664_525) + 1_013_904_223;
+            var caller = memory.Callers[(int)((random >> 4) % (uint)memory.Callers.Length)];
+            var bound = calls[firstAction + (int)((random >> 9) % (uint)actions)];
+            var outline = policy.Outline(bound.Call.Request);
+            if (outline.Match is not ActionMatch.Found found)
+                throw new InvalidOperationException("the action is not found");
+            var decision = policy.Evaluate(new PolicyInput { Caller = caller, Api = found.Api, Action = found.Action, Captures = found.Captures, Request = bound.Call.Request, Origin = memory.Origin, Now = Now });
+            if (decision is PolicyDecision.Allow)
+                continue;
+            var snapshot = memory.Views.Get(caller.Key);
+            if (!snapshot.IsCompletedSuccessfully || decision is not PolicyDecision.Approve approve || memory.Choice.Of(snapshot.Result, bound, approve.Terms, null) is null)
+                throw new InvalidOperationException("it is not permitted");
+        }
+    }
+
+    private sealed class Row(string name, Action run)
+    {
+        private readonly List<double> times = [];
+        private long bytes;
+
+        public string Name => name;
+
+        public double Nanoseconds => times.Order().ElementAt(times.Count / 2);
+
+        public double Bytes => bytes / (double)(times.Count * Decisions);
+
+        public void Measure(bool counts)
+        {
+            var (allocated, began) = (GC.GetAllocatedBytesForCurrentThread(), Stopwatch.GetTimestamp());
+            run();
+            if (!counts)
+                return;
+            times.Add(Stopwatch.GetElapsedTime(began).TotalNanoseconds / Decisions);
+            bytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
+        }
+    }
+
+    /// <summary>A gateway's memory of callers and their grants, filled as it fills itself: each grant is read from JSON and its signature checked.</summary>
+    private sealed class Memory : IAsyncDisposable
+    {
+        private readonly Dictionary<CompiledPolicy, BoundCall[]> calls = [];
+        private WebApplication app = null!;
+        private string folder = null!;
+
+        public int Grants { get; private init; }
+
+        public double BytesOfOne { get; private set; }
+
+        public Caller[] Callers { get; private init; } = [];
+
+        public CallOrigin Origin { get; } = new(IPAddress.Parse("10.1.2.3"));
+
+        public GrantViews Views => app.Services.GetRequiredService<GrantViews>();
+
+        public GrantChoice Choice => app.Services.GetRequiredService<GrantChoice>();
+
+        public static async Task<Memory> FillAsync(int grants, ECDsa key)
+        {
+            var memory = new Memory { Grants = grants, Callers = [.. Enumerable.Range(0, Math.Max(1, grants / GrantsOfOne)).Select(DecisionPolicy.Caller)] };
+            memory.folder = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;
+            var signer = new GrantSigner(key);
+            var store = new MadeUpStore(signer);
+            memory.app = GatewayHost.Build(
+                ["--quickstart", "--data", memory.folder, "--port", "0", "--control-port", "0", "--sample-port", "0"],
+                builder =>
+                {
+                    builder.Logging.ClearProviders();
+                    builder.Services.Replace(ServiceDescriptor.Singleton<IGrainFactory>(store));
+                    builder.Services.Replace(ServiceDescriptor.Singleton(signer.Verifier));
+                });
+            store.Epoch = memory.app.Services.GetRequiredService<IStoreEpoch>().Current;
+            var keys = Array.ConvertAll(memory.Callers, c => c.Key);
+            var before = GC.GetTotalMemory(forceFullCollection: true);
+            await Parallel.ForEachAsync(keys, async (caller, _) => await memory.Views.Get(caller));
+            memory.BytesOfOne = (GC.GetTotalMemory(forceFullCollection: true) - before) / (double)grants;
+            return memory;
+        }
+
+        /// <summary>The calls for each action; who makes them is looked up apart.</summary>
+        public BoundCall[] CallsUnder(CompiledPolicy policy)
+        {
+            if (calls.TryGetValue(policy, out var made))
+                return made;
+            return calls[policy] = [.. Enumerable.Range(0, DecisionPolicy.Actions).Select(i =>
+            {
+                var request = DecisionPolicy.Request(i);
+                var found = (ActionMatch.Found)policy.Match(request, null);
+                return new BoundCall(new Call { Context = new DefaultHttpContext(), Request = request, Caller = Callers[0], Policy = policy, Match = found, Origin = Origin }, null);
+            })];
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await app.DisposeAsync();
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Answers for each caller with grants for the first actions that need one, each object of its own as if it came from the database.</summary>
+    private sealed class MadeUpStore(GrantSigner signer) : IGrainFactory
+    {
+        public string Epoch { get; set; } = "";
+
+        public TGrainInterface GetGrain<TGrainInterface>(string primaryKey) where TGrainInterface : IGrainWithStringKey => (TGrainInterface)(object)new Principal(signer, primaryKey, Epoch);
+
+        private sealed class Principal(GrantSigner signer, string key, string epoch) : IPrincipalGrain
+        {
+            public Task<PrincipalView> GetView()
+            {
+                var parts = key.Split('^');
+                var grants = Enumerable.Range(DecisionPolicy.Actions / 2, GrantsOfOne).Select(action => signer.Sign(new Grant
+                {
+                    Id = $"gr_{Guid.NewGuid():N}"[..29],
+                    RequestId = $"rq_{Guid.NewGuid():N}"[..29],
+                    Principal = new PrincipalId(parts[0]),
+                    Actors = [.. parts[1..].Select(p => new PrincipalId(p))],
+                    Api = "api",
+                    Action = $"a{action}",
+                    Binding = BindingKind.Action,
+                    NotBefore = Now,
+                    ExpiresAt = Now.AddDays(1),
+                    Rule = "needs-one",
+                    PolicyVersion = "sha256-0123456789abcdef",
+                    Epoch = epoch,
+                    Votes = [new RecordedVote { Approver = new PrincipalId("dev:user:bob"), Groups = ["dev:team1"], Decision = VoteDecision.Approve, At = Now }],
+                }));
+                var view = new PrincipalView(1, [.. grants.Select(g => new ActiveGrant(g, null))]);
+                return Task.FromResult(JsonSerializer.Deserialize<PrincipalView>(JsonSerializer.Serialize(view, JitJson.Options), JitJson.Options)!);
+            }
+
+            public Task<Reply<AskAccepted>> Ask(AskCommand command) => throw new NotSupportedException();
+
+            public Task<Reply<Done>> CancelRequest(CancelRequestCommand command) => throw new NotSupportedException();
+
+            public Task<Reply<ExecutionRecord>> Consume(ConsumeCommand command) => throw new NotSupportedException();
+
+            public Task<Reply<Done>> RecordOutcome(OutcomeCommand command) => throw new NotSupportedException();
+
+            public Task<Reply<Done>> IssueGrant(Grant grant) => throw new NotSupportedException();
+
+            public Task<Reply<Done>> CloseRequest(RequestClosed closed) => throw new NotSupportedException();
+
+            public Task<Reply<GrantsEnded>> Revoke(RevokeCommand command) => throw new NotSupportedException();
+
+            public Task<Reply<GrantsEnded>> Release(string grantId) => throw new NotSupportedException();
+        }
+    }
+}
