@@ -11,7 +11,7 @@ internal static class GatewayBench
     private const int Connections = 64;
     private const int Callers = 1_000;
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);
-    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
     public static async Task<int> RunAsync(TimeSpan duration, int rounds, IReadOnlyCollection<string> only)
     {
@@ -48,11 +48,14 @@ internal static class GatewayBench
     /// </summary>
     private static async Task WarmUpAsync(IReadOnlyList<Row> rows, IReadOnlyList<string> tokens)
     {
+        using var rest = new PeriodicTimer(Rest);
         foreach (var connections in (int[])[4, 4, Connections])
         {
             foreach (var row in rows)
                 await Wrk.RunAsync(row.Url, tokens, connections, WarmUp);
-            await Task.Delay(Rest);
+            // One tick is due already.
+            await rest.WaitForNextTickAsync();
+            await rest.WaitForNextTickAsync();
         }
     }
 
