@@ -18,7 +18,7 @@ internal sealed class KnownRestrictions(RestrictionsView view)
 
     public long Version => view.Version;
 
-    /// <summary>Whether the subject or any actor is blocked.</summary>
+    /// <summary>Whether the subject, any actor or anybody else behind the call is blocked.</summary>
     public bool IsBlocked(Caller caller)
     {
         if (blocked.Count == 0)
@@ -28,6 +28,12 @@ internal sealed class KnownRestrictions(RestrictionsView view)
         foreach (var actor in caller.Actors)
         {
             if (blocked.Contains(actor.Value))
+                return true;
+        }
+
+        foreach (var behind in caller.Excluded)
+        {
+            if (blocked.Contains(behind.Value))
                 return true;
         }
 

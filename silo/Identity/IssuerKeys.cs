@@ -120,8 +120,11 @@ internal sealed partial class IssuerKeys(ClaimMapping mapping, TimeProvider time
             var keys = await FetchAsync();
             var fingerprint = Fingerprint(keys);
             var before = Interlocked.Exchange(ref current, new Snapshot(keys, fingerprint, time.GetTimestamp()));
+            bool recovered;
             lock (gate)
-                lastAttemptFailed = false;
+                (recovered, lastAttemptFailed) = (lastAttemptFailed, false);
+            if (recovered)
+                LogAnswersAgain(logger, issuer.Realm, issuer.Issuer);
             if (before is null || before.Fingerprint != fingerprint)
             {
                 LogKeysChanged(logger, issuer.Realm, keys.Length);

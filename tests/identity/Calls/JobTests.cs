@@ -104,6 +104,16 @@ public sealed class JobTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_is_blocked_has_no_jobs_run()
+    {
+        var carol = await gateway.Token("carol");
+        Assert.Equal("approval-required", (await gateway.Send("PUT", "/orders/5/closed", Job("alice-gh"))).Problem);
+        Assert.Equal(HttpStatusCode.OK, (await gateway.Approver("PUT", "blocks/dev:user:alice", carol, new { reason = "left" })).Status);
+        Assert.Equal("blocked", (await gateway.Send("PUT", "/orders/5/closed", Job("alice-gh"))).Problem);
+        Assert.Equal("approval-required", (await gateway.Send("PUT", "/orders/5/closed", Job("bob-gh"))).Problem);
+    }
+
+    [Fact]
     public async Task A_job_of_somebody_unknown_is_refused()
     {
         var refused = await gateway.Send("PUT", "/orders/3/closed", Job("mallory-gh"));

@@ -15,12 +15,12 @@ public sealed class VoteTests
     [InlineData("request show")]
     public async Task Show_has_everything_an_approver_needs(string command)
     {
-        await using var server = (await WireServer.StartAsync()).On(Get, 200, Samples.Details(Samples.Request with { RecentlyExecuted = true }));
+        await using var server = (await WireServer.StartAsync()).On(Get, 200, Samples.Details(Samples.Request with { RecentlyExecuted = true, Excluded = [new JitGrains.Identity.PrincipalId("dev:user:dave")] }));
         using var jit = new JitRun().Against(server);
         Assert.Equal(ExitCodes.Ok, await jit.Run([.. command.Split(' '), Samples.RequestId]));
         foreach (var needed in new[]
         {
-            "dev:user:alice", "orders.refund of orders (write, high)", "order=42", "Refund 25 EUR", "\"customer complaint\"", "T-7",
+            "dev:user:alice", "dev:user:dave", "orders.refund of orders (write, high)", "order=42", "Refund 25 EUR", "\"customer complaint\"", "T-7",
             "one use within 10m of the approval, for exactly this call", "refunds-need-a-manager (policy sha256-0123456789abcdef)",
             "2030-01-01T11:57:00Z (3m ago)", "2030-01-01T12:57:00Z (in 57m)", "an identical call ran", "managers: 1 of 2 from dev:managers",
             "dev:user:carol approves at 2030-01-01T11:59:00Z: fine", "| POST /orders/42/refunds", "| authority: 127.0.0.1:8080",
