@@ -10,6 +10,7 @@ namespace JitGrains.IdentityTests.Hostile;
 /// <summary>hostile-tokens.yaml against the whole process, at the gateway and at the control plane, over sockets that send what they are told.</summary>
 public sealed class HostileTests : IAsyncLifetime
 {
+    private readonly HostileProof proofs = new();
     private HostileIssuer corp = null!;
     private HostileIssuer partner = null!;
     private HostileIssuer attacker = null!;
@@ -19,7 +20,7 @@ public sealed class HostileTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         (corp, partner, attacker) = (await HostileIssuer.Start(), await HostileIssuer.Start(), await HostileIssuer.Start());
-        tokens = new HostileToken(corp, partner, attacker.Issuer);
+        tokens = new HostileToken(corp, partner, attacker.Issuer, proofs.Thumbprint);
         gateway = await GatewayFixture.Start(settings: new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["Issuers:0:Realm"] = "corp",
@@ -38,6 +39,7 @@ public sealed class HostileTests : IAsyncLifetime
         await corp.DisposeAsync();
         await partner.DisposeAsync();
         await attacker.DisposeAsync();
+        proofs.Dispose();
     }
 
     [Fact]
@@ -62,19 +64,27 @@ public sealed class HostileTests : IAsyncLifetime
         // Keys are asked for once, and once more for all the key ids that nobody knows: ten seconds have to pass in between.
         Assert.InRange(corp.Fetches, 1, 8);
         Assert.Equal(0, attacker.Fetches);
-        // Nothing that was refused is remembered as verified; each of the good tokens is there once or twice.
-        Assert.InRange(gateway.Services.GetRequiredService<TokenValidator>().CachedTokens, 1, 2 * rows.Count(r => r["accepted"] is not null) + 8);
+        // No token that was refused is remembered as verified: those that are good, or would be with what they are bound to, at most.
+        Assert.InRange(gateway.Services.GetRequiredService<TokenValidator>().CachedTokens, 1, 2 * rows.Count(r => r["accepted"] is not null || r["claims"]?["cnf"] is not null) + 8);
     }
+
+    /// <summary>The challenge of RFC 9449, section 7.1.</summary>
+    private static string Dpop(string error, string code) => $"DPoP realm=\"jitgrains\", algs=\"ES256 ES384 PS256 RS256\", error=\"{error}\", error_description=\"{code}\"";
 
     /// <summary>What is not as the table says; null where all is.</summary>
     private async Task<string?> ProblemOf(JsonObject row, Uri server, string path)
     {
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         var token = tokens.Of(row);
-        var headers = row["headers"]?.AsArray().Select(h => h!.GetValue<string>()).ToArray() ?? ["Authorization: Bearer $token"];
+        var proof = row["proof"] is JsonObject described ? proofs.Of(described, token, "GET", new Uri(server, path)) : "";
+        var headers = row["headers"]?.AsArray().Select(h => h!.GetValue<string>()).ToArray()
+            ?? (proof.Length > 0 ? ["Authorization: DPoP $token", "DPoP: $proof"] : ["Authorization: Bearer $token"]);
         var query = row["query"] is { } q ? "?" + q.GetValue<string>().Replace("$token", token, StringComparison.Ordinal) : "";
-        var head = string.Concat(headers.Select(h => tokens.FillText(h, now).Replace("$token", token, StringComparison.Ordinal) + "\r\n"));
-        var answer = await RawClient.Send(server, $"GET {path}{query} HTTP/1.1\r\nHost: {server.Authority}\r\nConnection: close\r\n{head}\r\n");
+        var head = string.Concat(headers.Select(h => tokens.FillText(h, now).Replace("$token", token, StringComparison.Ordinal).Replace("$proof", proof, StringComparison.Ordinal) + "\r\n"));
+        var request = $"GET {path}{query} HTTP/1.1\r\nHost: {server.Authority}\r\nConnection: close\r\n{head}\r\n";
+        if (row["replay"] is not null && await RawClient.Send(server, request) is var first && !first.StartsWith("HTTP/1.1 200", StringComparison.Ordinal))
+            return $"not accepted the first time: {first}";
+        var answer = await RawClient.Send(server, request);
         var lines = answer.Split("\r\n\r\n")[0].Split("\r\n");
         var status = int.TryParse(lines[0].Split(' ').ElementAtOrDefault(1), CultureInfo.InvariantCulture, out var code) ? code : 0;
         var challenges = lines.Where(l => l.StartsWith("WWW-Authenticate:", StringComparison.OrdinalIgnoreCase)).Select(l => l["WWW-Authenticate:".Length..].Trim()).ToArray();
@@ -88,6 +98,8 @@ public sealed class HostileTests : IAsyncLifetime
         {
             TokenCodes.Missing or TokenCodes.Scheme => "Bearer realm=\"jitgrains\"",
             TokenCodes.Several => $"Bearer realm=\"jitgrains\", error=\"invalid_request\", error_description=\"{refused}\"",
+            PossessionCodes.ProofMissing or PossessionCodes.ProofUnbound or PossessionCodes.ProofKey => Dpop("invalid_token", refused),
+            _ when PossessionCodes.IsDpop(refused) => Dpop("invalid_dpop_proof", refused),
             _ => $"Bearer realm=\"jitgrains\", error=\"invalid_token\", error_description=\"{refused}\"",
         };
         if (status != 401 || !answer.Contains($"\"code\":\"{refused}\"", StringComparison.Ordinal))
