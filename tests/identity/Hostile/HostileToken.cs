@@ -9,7 +9,7 @@ using JitGrains.IdentityTests.Tables;
 namespace JitGrains.IdentityTests.Hostile;
 
 /// <summary>Makes the tokens that hostile-tokens.yaml describes. Stateless beyond the issuers; thread-safe.</summary>
-internal sealed partial class HostileToken(HostileIssuer corp, HostileIssuer partner, string attacker, string boundTo)
+internal sealed partial class HostileToken(HostileIssuer corp, HostileIssuer partner, string attacker, string boundTo, string boundCertificate)
 {
     /// <summary>The token of a row.</summary>
     public string Of(JsonObject row)
@@ -90,7 +90,7 @@ internal sealed partial class HostileToken(HostileIssuer corp, HostileIssuer par
 
     /// <summary>The text with what stands for issuers, times and long runs of text put in.</summary>
     public string FillText(string text, long now) => Marks().Replace(
-        text.Replace("$corp", corp.Issuer, StringComparison.Ordinal).Replace("$partner", partner.Issuer, StringComparison.Ordinal).Replace("$attacker", attacker, StringComparison.Ordinal).Replace("$jkt", boundTo, StringComparison.Ordinal),
+        text.Replace("$corp", corp.Issuer, StringComparison.Ordinal).Replace("$partner", partner.Issuer, StringComparison.Ordinal).Replace("$attacker", attacker, StringComparison.Ordinal).Replace("$jkt", boundTo, StringComparison.Ordinal).Replace("$x5t", boundCertificate, StringComparison.Ordinal),
         m => m.Groups["x"].Success
             ? new string('x', int.Parse(m.Groups["x"].Value, CultureInfo.InvariantCulture))
             : (now + (m.Groups["plus"].Success ? long.Parse(m.Groups["plus"].Value, CultureInfo.InvariantCulture) : 0)).ToString(CultureInfo.InvariantCulture));
