@@ -3,6 +3,7 @@ using System.Globalization;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Notifications;
 using JitGrains.Silo.SignIn;
+using JitGrains.Silo.Upstreams;
 using Microsoft.Extensions.Configuration;
 
 namespace JitGrains.Silo;
@@ -64,11 +65,14 @@ public sealed record SiloOptions
     /// </summary>
     public Uri? OtlpEndpoint { get; init; }
 
+    /// <summary>What policy may not decide: which secrets it may name for which upstreams, and in which networks these are.</summary>
+    public UpstreamRules Upstreams { get; init; } = UpstreamRules.None;
+
     /// <summary>How many principals or addresses each rate limit tells apart; those beyond share budgets. Default 65,536.</summary>
     public int LimitCapacity { get; init; } = 65_536;
 
     /// <summary>
-    /// Reads a configuration section (Issuers, CertificateIssuers, CertificatesPoll, Operators, Auditors, PublicUrl, Policy, SignIn, Webhook, OtlpEndpoint, LimitCapacity, VoteTokenAge), adding to
+    /// Reads a configuration section, of all these what the host does not add, adding to
     /// <paramref name="problems"/> everything that cannot be read.
     /// </summary>
     public static SiloOptions Read(IConfiguration section, ICollection<string> problems) => new()
@@ -85,6 +89,7 @@ public sealed record SiloOptions
         SignIn = Bind<SignInOptions>(section, nameof(SignIn), problems) ?? new SignInOptions(),
         Webhook = Bind<WebhookOptions>(section, nameof(Webhook), problems),
         OtlpEndpoint = Address(section, nameof(OtlpEndpoint), problems),
+        Upstreams = UpstreamRules.Read(section, problems),
         LimitCapacity = Count(section, nameof(LimitCapacity), 65_536, problems),
         VoteTokenAge = Duration(section, nameof(VoteTokenAge), TimeSpan.FromMinutes(10), problems),
     };

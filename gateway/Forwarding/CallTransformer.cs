@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using JitGrains.Gateway.Injection;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Http;
 using JitGrains.Silo.Network;
@@ -24,7 +25,10 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         if (call.Gate.Once)
             proxyRequest.Headers.ExpectContinue = null;
         SetForwarding(httpContext, proxyRequest);
-        var target = call.Additions?.Add(proxyRequest, call.Request) ?? call.Request.RawTarget;
+        var target = call.Additions?.Add(proxyRequest, call.Request)
+            ?? (call.Api.Credential?.Query is { } query ? UpstreamQuery.Without(call.Request, query.Name) : call.Request.RawTarget);
+        if (call.Additions is null && call.Api.Credential?.Certificate is not null)
+            proxyRequest.Options.Set(UpstreamClients.WithoutCertificate, true);
         proxyRequest.RequestUri = new Uri(destinationPrefix.TrimEnd('/') + target, Verbatim);
         proxyRequest.Options.Set(ExecutionGate.Key, call.Gate);
     }
@@ -40,6 +44,8 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         UpstreamStatus = (int)proxyResponse.StatusCode;
         var headers = httpContext.Response.Headers;
         Strip(headers);
+        if (UpstreamStatus == StatusCodes.Status401Unauthorized)
+            call.Additions?.Refused();
         if (call.Private)
             headers.CacheControl = "private, no-store";
         if (call.Api.Cors is { } cors)
@@ -62,7 +68,7 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         {
             if (name == "prefer")
                 KeepTheirs(headers, value);
-            else if (name is not ("te" or "content-length") && !ForwardedHeaders.IsForwarded(name, call.Api.ForwardAuthorization))
+            else if (name is not ("te" or "content-length") && !ForwardedHeaders.IsForwarded(name, call.Api))
                 headers.Remove(name);
         }
     }
@@ -87,16 +93,17 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
             request.Headers.TryAddWithoutValidation("X-Forwarded-For", address.ToString());
     }
 
-    private static void Strip(IHeaderDictionary headers)
+    private void Strip(IHeaderDictionary headers)
     {
         List<string>? ours = null;
         foreach (KeyValuePair<string, StringValues> header in headers)
         {
-            if (!ForwardedHeaders.IsReturned(header.Key))
+            if (!ForwardedHeaders.IsReturned(header.Key, call.Api))
                 (ours ??= []).Add(header.Key);
         }
 
         foreach (var name in ours ?? [])
             headers.Remove(name);
+        call.Additions?.Clean(headers);
     }
 }

@@ -12,6 +12,9 @@ internal sealed class UpstreamClusters(InMemoryConfigProvider provider)
     /// <summary>Under this name a cluster's metadata has how many milliseconds a connection may take.</summary>
     public const string ConnectTimeout = "jitgrains.connect_timeout_ms";
 
+    /// <summary>Under this name it has what certificate connections are made with: two references, a line each.</summary>
+    public const string ClientCertificate = "jitgrains.client_certificate";
+
     /// <summary>The cluster of an API.</summary>
     public static string IdOf(ApiDefinition api) => api.Name;
 
@@ -63,6 +66,8 @@ internal sealed class UpstreamClusters(InMemoryConfigProvider provider)
         {
             [ConnectTimeout] = ((long)api.ConnectTimeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture),
         };
+        if (api.Credential?.Certificate is { } certificate)
+            metadata[ClientCertificate] = $"{certificate.Certificate}\n{certificate.Key}";
         if (api.HealthCheck is { } check)
             metadata[ConsecutiveFailuresHealthPolicyOptions.ThresholdMetadataName] = check.Failures.ToString(CultureInfo.InvariantCulture);
         if (api.CircuitBreaker is { } breaker)

@@ -29,7 +29,7 @@ internal static class GatewayServices
         services.AddSingleton<GatewayMetrics>();
         services.AddForwarding();
         services.AddAssertions();
-        services.AddSingleton<CallAdditions>();
+        services.AddInjection();
         services.AddOverload();
 
         services.AddSingleton<GrantViews>();

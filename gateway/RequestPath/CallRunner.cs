@@ -27,11 +27,6 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, CallAdditions addi
         execution.Call = call;
         execution.EndAt(call.Caller.TokenExpiresAt, ForwardErrors.TokenEnded, time);
         call.Body?.PutBack(call.Context);
-        var gate = new ExecutionGate(
-            once: kind == "counted",
-            () => execution.TryStart() ? mayStart() : execution.EndedBy ?? ForwardErrors.GrantEnded,
-            execution.Started,
-            isRepeatable: call.Request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE");
         Additions? added = null;
         if (call.Api.AddsToCalls && kind != "observe" && (added = await additions.Make(call, execution.Grant)) is null)
         {
@@ -40,6 +35,11 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, CallAdditions addi
             return new ExecutionOutcome(ExecutionStatus.Failed, null, ForwardErrors.NoCredential, startedAt, time.GetUtcNow(), 0, 0);
         }
 
+        var gate = new ExecutionGate(
+            once: kind == "counted",
+            () => execution.TryStart() ? (added is null ? null : additions.WhyStale(call)) ?? mayStart() : execution.EndedBy ?? ForwardErrors.GrantEnded,
+            execution.Started,
+            isRepeatable: call.Request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE");
         var forwarded = new ForwardedCall
         {
             Api = call.Api,

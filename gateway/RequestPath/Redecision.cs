@@ -47,5 +47,6 @@ internal sealed class Redecision(IPolicyProvider policies, TimeProvider time)
         && now.Resource == then.Resource
         && now.Action.Binding == then.Action.Binding
         && now.Api.ForwardAuthorization == then.Api.ForwardAuthorization
+        && now.Api.Credential?.HeaderName == then.Api.Credential?.HeaderName
         && now.Action.UnboundHeaders.SequenceEqual(then.Action.UnboundHeaders);
 }

@@ -30,7 +30,7 @@ public static class ForwardedHeaders
         var lines = ImmutableArray.CreateBuilder<HeaderLine>(request.Headers.Length);
         foreach (var line in request.Headers)
         {
-            if (!IsForwarded(line.Name, api.ForwardAuthorization))
+            if (!IsForwarded(line.Name, api))
                 continue;
             if (line.Name != "prefer")
                 lines.Add(line);
@@ -40,6 +40,10 @@ public static class ForwardedHeaders
 
         return lines.DrainToImmutable();
     }
+
+    /// <summary>Whether a request header goes upstream to this API (<c>prefer</c>: what is left of it): not the one by which it knows the gateway.</summary>
+    public static bool IsForwarded(string lowerCaseName, ApiDefinition api) =>
+        IsForwarded(lowerCaseName, api.ForwardAuthorization) && (api.Credential is not { } credential || HeaderNames.Hyphenated(lowerCaseName) != credential.HeaderName);
 
     /// <summary>Whether a request header goes upstream (<c>prefer</c>: what is left of it).</summary>
     /// <param name="lowerCaseName">Its name, lower case.</param>
@@ -61,4 +65,8 @@ public static class ForwardedHeaders
     /// </summary>
     public static bool IsReturned(string name) =>
         !(name.Length >= 4 && name.StartsWith("jit", StringComparison.OrdinalIgnoreCase) && name[3] is '-' or '_');
+
+    /// <summary>The same for an API's upstreams: the header by which they know the gateway is not among what they may tell callers.</summary>
+    public static bool IsReturned(string name, ApiDefinition api) =>
+        IsReturned(name) && (api.Credential?.HeaderName is not { } injected || HeaderNames.Hyphenated(HeaderNames.Lower(name)) != injected);
 }

@@ -44,7 +44,10 @@ public sealed record ApiDefinition
     public AssertionDefinition? Assertion { get; init; }
 
     /// <summary>Whether the gateway adds anything to calls that upstreams are to believe.</summary>
-    public bool AddsToCalls => Assertion is not null;
+    public bool AddsToCalls => Assertion is not null || Credential is not null;
+
+    /// <summary>What its upstreams know the gateway by, or null for nothing.</summary>
+    public CredentialDefinition? Credential { get; init; }
 
     /// <summary>Cross-origin rules, or null where there are none.</summary>
     public CorsDefinition? Cors { get; init; }

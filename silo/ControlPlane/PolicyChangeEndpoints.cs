@@ -57,7 +57,7 @@ internal static class PolicyChangeEndpoints
             .WithQuery("from", "to").Answers<PolicyDiffView>();
     }
 
-    private static async Task<IResult> ApplyAsync(HttpContext http, Access access)
+    private static async Task<IResult> ApplyAsync(HttpContext http, Access access, SiloOptions options)
     {
         var body = await BodyFields.ReadAsync(http, maxBytes: LargestBody);
         var files = body.TextsByName("files");
@@ -73,15 +73,17 @@ internal static class PolicyChangeEndpoints
 
         ImmutableArray<PolicyText> texts = [.. files.Select(f => new PolicyText(f.Name, f.Text)).OrderBy(f => f.Name, StringComparer.Ordinal)];
         var loaded = PolicyLoader.Load([.. texts.Select(f => new PolicyFile(f.Name, f.Text))]);
-        ImmutableArray<string> problems = [.. loaded.Problems.Select(p => p.ToString())];
+        string[] forbidden = loaded.Policy is { } read ? [.. options.Upstreams.ProblemsOf(read)] : [];
+        var policy = forbidden.Length == 0 ? loaded.Policy : null;
+        ImmutableArray<string> problems = [.. loaded.Problems.Select(p => p.ToString()), .. forbidden];
         if (dryRun)
-            return Json.Ok(new PolicyCheckView(loaded.Policy?.Version, problems));
-        return loaded.Policy is null
+            return Json.Ok(new PolicyCheckView(policy?.Version, problems));
+        return policy is null
             ? Problems.PolicyInvalid(problems)
-            : await PolicyChanges.MakeAsync(http, PolicyGate.Apply, "PUT", "/api/v1/policy", texts, loaded.Policy.Version, reason, expected, rolledBackTo: null);
+            : await PolicyChanges.MakeAsync(http, PolicyGate.Apply, "PUT", "/api/v1/policy", texts, policy.Version, reason, expected, rolledBackTo: null);
     }
 
-    private static async Task<IResult> RollBackAsync(HttpContext http, Access access, IPolicyStore store)
+    private static async Task<IResult> RollBackAsync(HttpContext http, Access access, IPolicyStore store, SiloOptions options)
     {
         var body = await BodyFields.ReadAsync(http);
         var to = body.Count("to");
@@ -90,7 +92,11 @@ internal static class PolicyChangeEndpoints
             return malformed;
         if (!access.IsOperator(http.Caller()))
             return Problems.Forbidden("Only operators change the policy.");
-        return await store.GetPolicyAsync(to, http.RequestAborted) is { } earlier
+        var found = await store.GetPolicyAsync(to, http.RequestAborted);
+        // What was fine then may name what the configuration no longer lets it.
+        if (found is not null && PolicyLoader.Load([.. found.Files.Select(f => new PolicyFile(f.Name, f.Text))]).Policy is { } policy && options.Upstreams.ProblemsOf(policy).ToArray() is { Length: > 0 } forbidden)
+            return Problems.PolicyInvalid(forbidden);
+        return found is { } earlier
             ? await PolicyChanges.MakeAsync(http, PolicyGate.Rollback, "POST", "/api/v1/policy/rollback", earlier.Files, earlier.Version, reason, expected: null, to)
             : Problems.NotFound("version of the policy");
     }

@@ -111,12 +111,13 @@ internal sealed partial class PolicyProvider : BackgroundService, IPolicyProvide
         }
     }
 
-    private static (CompiledPolicy? Policy, ImmutableArray<string> Problems) Load(PolicyFiles files)
+    private (CompiledPolicy? Policy, ImmutableArray<string> Problems) Load(PolicyFiles files)
     {
         if (files.Trouble is not null)
             return (null, [files.Trouble]);
         var result = PolicyLoader.Load(files.Files);
-        return (result.Policy, [.. result.Problems.Select(p => p.ToString())]);
+        var forbidden = result.Policy is { } policy ? options.Upstreams.ProblemsOf(policy).ToArray() : [];
+        return (forbidden.Length == 0 ? result.Policy : null, [.. result.Problems.Select(p => p.ToString()), .. forbidden]);
     }
 
     private void Degrade(ImmutableArray<string> problems)

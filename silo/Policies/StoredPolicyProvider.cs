@@ -125,6 +125,8 @@ internal sealed partial class StoredPolicyProvider(
         // Another program's policy: one of a later version may have taken what this one cannot.
         if (result.Policy is not { } policy)
             throw new StartupException([$"Version {stored.Sequence} of the policy cannot be taken by this program:", .. problems]);
+        if (options.Upstreams.ProblemsOf(policy).ToArray() is { Length: > 0 } forbidden)
+            throw new StartupException([$"Version {stored.Sequence} of the policy wants what the configuration of this process does not let it:", .. forbidden]);
         var before = loaded;
         Volatile.Write(ref loaded, new Loaded(
             stored.Sequence, current, policy, new PolicyStatus(policy.Version, false, time.GetUtcNow(), [.. stored.Files.Select(f => f.Name)], problems)));
@@ -153,6 +155,8 @@ internal sealed partial class StoredPolicyProvider(
         var files = PolicyFiles.Read(options.Policy);
         if (files.Trouble is not null)
             throw new StartupException(["The policy cannot be taken:", files.Trouble]);
+        if (PolicyLoader.Load(files.Files).Policy is { } configured && options.Upstreams.ProblemsOf(configured).ToArray() is { Length: > 0 } forbidden)
+            throw new StartupException(["The policy cannot be taken:", .. forbidden]);
         var command = new ApplyPolicyCommand(
             $"configured:{files.Fingerprint}:{(options.PolicyForce ? time.GetUtcNow().UtcTicks : 0)}",
             [.. files.Files.Select(f => new PolicyText(f.Name, f.Text))],

@@ -17,15 +17,17 @@ internal static class ApiBinder
             return null;
         var prefix = keys["prefix"] is { } p ? Prefix(p) : "/";
         var actions = keys["actions"] is { } a ? Actions(a, prefix ?? "/") : [];
+        var upstreams = keys["upstreams"] is { } u ? u.List(Upstream) : [];
+        var forwardsAuthorization = keys["forward_authorization"]?.Boolean() ?? false;
         var definition = new ApiDefinition
         {
             Name = name,
-            Upstreams = keys["upstreams"] is { } u ? u.List(Upstream) : [],
+            Upstreams = upstreams,
             Host = keys["host"] is { } h ? Host(h) : null,
             Prefix = prefix ?? "/",
             StrictDialect = keys["dialect"]?.Word("loose", "strict") == "strict",
             Mode = keys["mode"]?.Word("enforce", "observe") == "observe" ? ApiMode.Observe : ApiMode.Enforce,
-            ForwardAuthorization = keys["forward_authorization"]?.Boolean() ?? false,
+            ForwardAuthorization = forwardsAuthorization,
             UpstreamTimeout = keys["upstream_timeout"]?.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)) ?? TimeSpan.FromSeconds(100),
             UpstreamHttp2 = keys["upstream_http2"]?.Boolean() ?? false,
             ConnectTimeout = keys["connect_timeout"]?.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5)) ?? TimeSpan.FromSeconds(15),
@@ -35,6 +37,7 @@ internal static class ApiBinder
             TryUnhealthy = keys["when_none_healthy"]?.Word("refuse", "try") == "try",
             Retries = keys["retries"]?.Integer(0, 3) ?? 0,
             Assertion = keys["assertion"] is { } s ? UpstreamBinder.Assertion(s) : null,
+            Credential = keys["credential"] is { } cr ? CredentialBinder.Read(cr, upstreams, forwardsAuthorization) : null,
             Network = keys["network"] is { } n ? names.Addresses.Filter(n) : null,
             Cors = keys["cors"] is { } c ? Cors(c) : null,
             Actions = [.. actions.Select(x => x.Definition)],

@@ -67,6 +67,7 @@ internal static class PolicyShapes
         new("when_none_healthy", Word("refuse", "try"), "Whether calls are refused (503) or tried all the same where no upstream is healthy. Default refuse."),
         new("retries", new IntegerType(0, 3), "How often a call that did not reach an upstream is sent again; never one under a counted grant. Default 0."),
         new("assertion", new EitherType(Flag, new ShapeType(Assertion)), "Whether calls go upstream with a signed assertion of who makes them and by whose approval. Default false."),
+        new("credential", new ShapeType(CredentialShapes.Credential), "What the upstreams know the gateway by. Default nothing."),
         new("network", new ShapeType(Network), "From where calls are taken at all. Default anywhere."),
         new("cors", new ShapeType(Cors), "Browsers of other origins that may call. Default none."),
         new("actions", new MapType(new ShapeType(Action), NamePattern), "Actions by name; names are unique over all APIs.", Required: true));

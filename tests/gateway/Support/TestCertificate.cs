@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using JitGrains.Gateway.Forwarding;
+using JitGrains.Gateway.Injection;
 
 namespace JitGrains.GatewayTests.Support;
 
@@ -22,7 +23,7 @@ internal static class TestCertificate
 }
 
 /// <summary>The gateway's upstream clients, and they trust one more certificate.</summary>
-internal sealed class TrustingClients(X509Certificate2 trusted) : UpstreamClients
+internal sealed class TrustingClients(X509Certificate2 trusted, ClientCertificates? certificates = null) : UpstreamClients(certificates)
 {
     protected override SocketsHttpHandler NewHandler()
     {

@@ -94,10 +94,11 @@ public class SchemaTests
           "version": 1, "realm": "dev", "groups": {"managers": {"members": ["user:bob", "user:carol"]}, "all": {}},
           "networks": {"office": ["198.51.100.0/24"]}, "network": {"deny": ["10.1.0.0/16", {"in": ["10.2.0.0/16"], "country": ["DE"]}], "allow": ["office", "10.0.0.0/8"]},
           "apis": {"a": {
-            "upstreams": ["http://127.0.0.1:1"], "host": "a.example.com", "prefix": "/a", "mode": "observe", "dialect": "loose",
+            "upstreams": ["https://127.0.0.1:1"], "host": "a.example.com", "prefix": "/a", "mode": "observe", "dialect": "loose",
             "forward_authorization": true, "upstream_timeout": "10s", "upstream_http2": true, "connect_timeout": "1s", "load_balancing": "first",
             "health_check": {"path": "/healthz", "interval": "2s", "timeout": "1s", "failures": 3}, "circuit_breaker": {"failure_percent": 50, "open_for": "50s"},
-            "when_none_healthy": "try", "assertion": {"audience": "orders", "life": "10s"}, "retries": 1, "network": {"allow": ["office"]},
+            "when_none_healthy": "try", "assertion": {"audience": "orders", "life": "10s"},
+            "credential": {"header": {"name": "X-Key", "value": "env:KEY", "prefix": "Key"}, "client_certificate": {"certificate": "file:/run/tls.crt", "key": "file:/run/tls.key"}}, "retries": 1, "network": {"allow": ["office"]},
             "cors": {"origins": ["https://app.example.com"], "allowed_headers": ["x-a"], "exposed_headers": ["x-b"], "allow_credentials": true, "max_age": "1m"},
             "actions": {
               "a.pay": {
@@ -107,9 +108,16 @@ public class SchemaTests
                 "encoded_parameter": "id", "drain": true
               }
             }
+          }, "b": {
+            "upstreams": ["http://127.0.0.1:1"], "prefix": "/b", "credential": {"query": {"name": "key", "value": "env:KEY"}}, "actions": {"b.get": {"methods": ["GET"], "path": "/b/{id}", "access": "write"}}
+          }, "c": {
+            "upstreams": ["http://127.0.0.1:1"], "prefix": "/c", "credential": {"basic": {"user": "u", "password": "env:KEY"}}, "actions": {"c.get": {"methods": ["GET"], "path": "/c/{id}", "access": "write"}}
+          }, "d": {
+            "upstreams": ["http://127.0.0.1:1"], "prefix": "/d", "actions": {"d.get": {"methods": ["GET"], "path": "/d/{id}", "access": "write"}},
+            "credential": {"oauth": {"token_url": "https://id.example.com/token", "client_id": "i", "client_secret": "env:KEY", "scope": "s", "audience": "a", "client_auth": "body"}}
           }},
           "rules": [
-            {"name": "no", "description": "Nobody from outside.", "who": {"anyone": true, "claims": {"a": 1}}, "actions": {"names": ["a.pay"]}, "effect": "deny",
+            {"name": "no", "description": "Nobody from outside.", "who": {"anyone": true, "claims": {"a": 1}}, "actions": {"names": ["a.pay", "b.get", "c.get", "d.get"]}, "effect": "deny",
              "when": {
                "path": {"id": {"equals": "x", "in": ["x", "y"], "not": {"prefix": "z"}, "prefix": "x", "suffix": "x", "matches": "x+", "exists": true}},
                "query": {"n": {"less_than": 9, "at_most": 9, "greater_than": 1, "at_least": 1}}, "headers": {"x-d": "1"}, "body": {"b": {"contains": "x"}},
