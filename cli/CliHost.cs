@@ -26,6 +26,9 @@ internal sealed record CliHost
     /// <summary>How long a server may take. Above what a held poll (50 s) or a revocation that waits out a lease needs.</summary>
     public TimeSpan HttpTimeout { get; init; } = TimeSpan.FromSeconds(75);
 
+    /// <summary>Shows an address to the person in a browser, as far as that is possible.</summary>
+    public Action<string> OpenBrowser { get; init; } = static _ => { };
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public static CliHost OfProcess() => new()
@@ -38,6 +41,7 @@ internal sealed record CliHost
         Width = Console.IsOutputRedirected || Console.WindowWidth < 40 ? 120 : Console.WindowWidth,
         Environment = System.Environment.GetEnvironmentVariable,
         WorkingDirectory = Directory.GetCurrentDirectory(),
+        OpenBrowser = Login.Browser.Open,
     };
 
     public string FullPath(string path) => Path.GetFullPath(path, WorkingDirectory);

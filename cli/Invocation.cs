@@ -34,6 +34,10 @@ internal sealed class Invocation : IDisposable
 
     public Api.Identity Identity { get; }
 
+    public Uri ControlAddress => control;
+
+    public Uri GatewayAddress => gateway;
+
     public DateTimeOffset Now => Host.Time.GetUtcNow();
 
     /// <summary>The gateway's caller endpoints.</summary>
@@ -73,7 +77,7 @@ internal sealed class Invocation : IDisposable
             gateway,
             control,
             http,
-            new Api.Identity(http, dataFolder, token, name, host.Environment));
+            new Api.Identity(http, dataFolder, token, name, host));
     }
 
     /// <summary>

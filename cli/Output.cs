@@ -142,6 +142,8 @@ internal sealed class Output(CliHost host, bool json)
             Note($"  {problem.Detail}");
         if (problem.Field is not null)
             Note($"  field: {problem.Field}");
+        if (problem.Login is { } login)
+            Note($"  sign in again: jit login{login}");
         if (problem.RetryAfter is not null)
             Note($"  retry after: {(problem.RetryAfter.All(char.IsAsciiDigit) ? problem.RetryAfter + " s" : problem.RetryAfter)}");
         if (problem.Type is not null)

@@ -54,6 +54,9 @@ internal sealed record Problem
 
     public string? Field { get; init; }
 
+    /// <summary>What <c>jit login</c> has to ask the provider for, where another sign-in is needed; null otherwise.</summary>
+    public string? Login { get; init; }
+
     /// <summary>When to try again, in seconds or as a date, as the server wrote it.</summary>
     public string? RetryAfter { get; init; }
 
@@ -74,6 +77,13 @@ internal sealed record Problem
             Detail = Text("detail") ?? Text("error_description"),
             Field = Text("field"),
             RetryAfter = retryAfter,
+            Login = Text("type")?.EndsWith("/sign-in-needed", StringComparison.Ordinal) == true ? LoginFor(body) : null,
         };
+    }
+
+    private static string LoginFor(JsonElement body)
+    {
+        var acr = string.Join(' ', WireReader.List(body, "acr").Where(a => a.ValueKind == JsonValueKind.String).Select(a => a.GetString()));
+        return (WireReader.Shown(body, "max_age_seconds") is { } age ? $" --max-age {age}s" : "") + (acr.Length > 0 ? $" --again --acr '{acr}'" : WireReader.List(body, "amr").Any() ? " --again" : "");
     }
 }

@@ -26,11 +26,20 @@ internal sealed class ApiClient(HttpClient http, Uri server, string serverName, 
 
     private async Task<ApiAnswer> SendAsync(HttpMethod method, string path, object? body, CancellationToken ct, TimeSpan? wait = null)
     {
-        var token = await identity.TokenAsync(ct);
+        var token = await identity.TokenForAsync(server, ct);
         if (token.Failure is not null)
             return token.Failure;
+        var answer = await SendAsync(method, path, body, token.Token!, wait, ct);
+        // A newer token of the same login may be fresh enough. Nothing was done yet, so it can be sent again.
+        return answer is ApiAnswer.Refused { Problem.Name: "sign-in-needed" } && await identity.RenewAsync(server, ct) is { } newer
+            ? await SendAsync(method, path, body, newer, wait, ct)
+            : answer;
+    }
+
+    private async Task<ApiAnswer> SendAsync(HttpMethod method, string path, object? body, string token, TimeSpan? wait, CancellationToken ct)
+    {
         using var request = new HttpRequestMessage(method, new Uri(server.AbsoluteUri.TrimEnd('/') + path));
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Token);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         if (wait is { } w)
             request.Headers.TryAddWithoutValidation("Prefer", $"wait={(long)w.TotalSeconds}");
         if (body is not null)

@@ -17,6 +17,9 @@ public sealed class JitRun : IDisposable
 
     public bool Terminal { get; set; }
 
+    /// <summary>The browser.</summary>
+    public Action<string> OpenBrowser { get; set; } = static _ => { };
+
     public TimeSpan HttpTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
     public string Input { get; set; } = "";
@@ -70,6 +73,7 @@ public sealed class JitRun : IDisposable
             Environment = name => Environment.GetValueOrDefault(name),
             WorkingDirectory = Folder,
             Time = Time,
+            OpenBrowser = OpenBrowser,
             HttpTimeout = HttpTimeout,
         };
         var code = await JitCommand.RunAsync(args, host);

@@ -19,7 +19,7 @@ internal static class PostgresPrivileges
 
     private static readonly Rule[] Rules =
     [
-        new("grains", Silo: "SELECT, INSERT, UPDATE", Gateway: "SELECT, INSERT, UPDATE", Reads: "type <> 'system_chain'", Writes: $"type IN {GatewayTypes}"),
+        new("grains", Silo: "SELECT, INSERT, UPDATE", Gateway: "SELECT, INSERT, UPDATE", Reads: "type NOT IN ('system_chain', 'sessions')", Writes: $"type IN {GatewayTypes}"),
         new("outbox", Silo: "SELECT, INSERT, DELETE", Gateway: "INSERT", Writes: $"source_type IN {GatewayTypes} AND kind IN {GatewayKinds}"),
         new("reminders", Silo: "SELECT, INSERT, UPDATE, DELETE", Gateway: "SELECT, INSERT, UPDATE, DELETE", Reads: $"type IN {GatewayTypes}", Writes: $"type IN {GatewayTypes}"),
         new("audit_entries", Silo: "SELECT, INSERT", Gateway: "SELECT, INSERT", Reads: "source LIKE 'gateway/%'", Writes: GatewayChains),

@@ -51,7 +51,7 @@ public sealed class PrivilegeTests
         var (silo, gateway, login) = await StartAsync();
         await using var owner = silo;
         await using var engine = gateway;
-        foreach (var type in (string[])["request", "restrictions", "system_chain", "policy"])
+        foreach (var type in (string[])["request", "restrictions", "system_chain", "policy", "sessions"])
         {
             await AssertRefusedAsync(async () =>
             {
@@ -104,7 +104,7 @@ public sealed class PrivilegeTests
         Assert.Equal(0L, await Database.RunAsync(login, "SELECT count(*) FROM cluster_keys WHERE audience = 'silo'"));
         Assert.Equal(1L, await Database.RunAsync(login, "SELECT count(*) FROM cluster_keys"));
         Assert.Equal(0L, await Database.RunAsync(login, "SELECT count(*) FROM audit_entries WHERE source LIKE 'request/%'"));
-        Assert.Equal(0L, await Database.RunAsync(login, "SELECT count(*) FROM grains WHERE type = 'system_chain'"));
+        Assert.Equal(0L, await Database.RunAsync(login, "SELECT count(*) FROM grains WHERE type IN ('system_chain', 'sessions')"));
         Assert.Equal(0L, await Database.RunAsync(login, "WITH gone AS (UPDATE grains SET state = 'x' WHERE type = 'request' RETURNING 1) SELECT count(*) FROM gone"));
         Assert.Equal(0L, await Database.RunAsync(login, "WITH gone AS (DELETE FROM reminders WHERE type = 'request' RETURNING 1) SELECT count(*) FROM gone"));
     }
@@ -158,7 +158,7 @@ public sealed class PrivilegeTests
     {
         var server = await PostgresServer.SharedAsync();
         var silo = EngineHarness.Create("postgres");
-        foreach (var (type, key) in ((string, string)[])[("request", "rq_1"), ("restrictions", "all"), ("system_chain", "system")])
+        foreach (var (type, key) in ((string, string)[])[("request", "rq_1"), ("restrictions", "all"), ("system_chain", "system"), ("sessions", "dev:user:bob")])
         {
             await using var session = await silo.Store.BeginTurnAsync(new GrainId(type, key), readOnly: false, default);
             await session.CommitAsync(new GrainWrite("{}", [], [new ReminderChange("due", Samples.T0, TimeSpan.FromMinutes(1))]));
