@@ -25,6 +25,8 @@ public sealed record SignInOptions
             yield return "SignIn:Lifetime is at most 7 days.";
         if (Providers.Count > 0 && (publicUrl is null || !IssuerOptions.IsAcceptableAddress(publicUrl.AbsoluteUri)))
             yield return "SignIn: PublicUrl is needed, https (http on loopback only): providers send people back there.";
+        else if (Providers.Count > 0 && publicUrl!.AbsolutePath != "/")
+            yield return "SignIn: PublicUrl has no path: the pages and their cookies are at the host's root.";
         foreach (var problem in Providers.SelectMany((p, i) => p.Problems($"SignIn:Providers:{i}", issuers)))
             yield return problem;
         foreach (var twice in Providers.GroupBy(p => p.Realm, StringComparer.Ordinal).Where(g => g.Count() > 1))

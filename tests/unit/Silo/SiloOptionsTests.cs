@@ -48,6 +48,37 @@ public sealed class SiloOptionsTests
     }
 
     [Fact]
+    public void What_is_wrong_with_sign_in_is_told_too()
+    {
+        var problems = new List<string>();
+        var options = Read(
+            problems,
+            ("Issuers:0:Realm", "corp"),
+            ("Issuers:0:Issuer", "https://issuer.example.com"),
+            ("Issuers:0:Audiences:0", "jitgrains"),
+            ("Policy", "/etc/jitgrains/policy"),
+            ("PublicUrl", "https://jit.example.com/console"),
+            ("SignIn:Idle", "09:00:00"),
+            ("SignIn:Lifetime", "08:00:00"),
+            ("SignIn:Providers:0:Realm", "corp"),
+            ("SignIn:Providers:0:Scopes", "groups"),
+            ("SignIn:Providers:1:Realm", "elsewhere"),
+            ("SignIn:Providers:1:ClientId", "jit"),
+            ("SignIn:Providers:1:ClientSecretFile", "/run/secrets/a"),
+            ("SignIn:Providers:1:ClientSecretVariable", "A"),
+            ("SignIn:Providers:1:CliToken", "refresh_token"));
+        Assert.Empty(problems);
+        var said = options.Problems();
+        string[] expected =
+        [
+            "SignIn:Idle", "PublicUrl has no path", "SignIn:Providers:0: name a ClientId", "SignIn:Providers:0:Scopes",
+            "SignIn:Providers:1:Realm", "SignIn:Providers:1: name ClientSecretFile or", "SignIn:Providers:1:CliToken",
+        ];
+        Assert.All(expected, text => Assert.Contains(said, p => p.Contains(text, StringComparison.Ordinal)));
+        Assert.Equal(expected.Length, said.Count);
+    }
+
+    [Fact]
     public void Every_problem_is_told()
     {
         var problems = new List<string>();
