@@ -122,5 +122,12 @@ public sealed record RevokeCommand(
     [property: Id(3)] string? Reason);
 
 /// <summary>Grants that a command ended, and the view's version from then on.</summary>
+/// <param name="GrantIds">Those that it ended.</param>
+/// <param name="Version">The view's version.</param>
+/// <param name="Others">
+/// Where it ends all: those that had ended before and may have an execution that has not started, their last use or one that an
+/// earlier command could not tell anybody to end.
+/// </param>
 [GenerateSerializer, Alias("jit.GrantsEnded")]
-public sealed record GrantsEnded([property: Id(0)] ImmutableArray<string> GrantIds, [property: Id(1)] long Version);
+public sealed record GrantsEnded(
+    [property: Id(0)] ImmutableArray<string> GrantIds, [property: Id(1)] long Version, [property: Id(2)] ImmutableArray<string> Others = default);

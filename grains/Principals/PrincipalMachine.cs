@@ -190,7 +190,8 @@ public sealed partial class PrincipalMachine : IStateMachine<PrincipalState, Pri
         var active = state.Grants.Values.Where(g => g.Status == GrantStatus.Active).OrderBy(g => g.Grant.Id, StringComparer.Ordinal).ToArray();
         ImmutableArray<PrincipalEvent> events =
             [new AllRevoked(now), .. active.SelectMany(g => End(state, g, GrantStatus.Revoked, now, command.By, command.Reason))];
-        return new(events, new GrantsEnded([.. active.Select(g => g.Grant.Id)], state.Version + active.Length));
+        ImmutableArray<string> others = [.. state.Grants.Where(g => g.Value.Status != GrantStatus.Active).Select(g => g.Key).Order(StringComparer.Ordinal)];
+        return new(events, new GrantsEnded([.. active.Select(g => g.Grant.Id)], state.Version + active.Length, others));
     }
 
     private static Decision<PrincipalEvent, GrantsEnded> Nothing(PrincipalState state) => new([], new GrantsEnded([], state.Version));

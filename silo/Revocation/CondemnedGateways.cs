@@ -32,11 +32,11 @@ internal sealed class CondemnedGateways(LeaseTime time)
     public async Task<bool> WaitOutAsync(string incarnation, LeaseView lease, bool withAllowRules)
     {
         var waited = false;
-        // Timers may fire early by a tick.
+        // Timers may fire early by a tick, and what is left of a millisecond is no time to them: the loop would spin.
         while (Left(incarnation, lease, withAllowRules) is var left && left > TimeSpan.Zero)
         {
             waited = true;
-            await Task.Delay(left, time.Provider);
+            await Task.Delay(left + TimeSpan.FromMilliseconds(1), time.Provider);
         }
 
         return waited;

@@ -50,7 +50,10 @@ internal sealed class RevocationService(
             var reply = await grains.GetGrain<IPrincipalGrain>(key).Revoke(new RevokeCommand(ids.NewCommandId(), null, order.By, order.Reason));
             foreach (var id in reply.Value!.GrantIds)
                 ended.Add(id);
-            results.Add(await gateways.InvalidateAsync(new Invalidation.Grants(key, reply.Value.GrantIds, reply.Value.Version, order.Terminate), cancellation));
+            // A grant that is used up may have its last use on the way to the upstream; and whoever repeats a call whose answer
+            // was lost finds nothing to end, though the gateways may not have been told.
+            ImmutableArray<string> told = [.. reply.Value.GrantIds, .. reply.Value.Others.IsDefault ? [] : reply.Value.Others];
+            results.Add(await gateways.InvalidateAsync(new Invalidation.Grants(key, told, reply.Value.Version, order.Terminate), cancellation));
         });
         // Each is about the same gateways.
         var reached = new InvalidationResult(results.Max(r => r.Acknowledged), results.Max(r => r.Condemned));

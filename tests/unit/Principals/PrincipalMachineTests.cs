@@ -166,6 +166,26 @@ public sealed class PrincipalMachineTests
     }
 
     [Fact]
+    public void Revoking_all_names_a_used_up_grant_whose_last_use_may_not_have_started()
+    {
+        var grant = Grant();
+        Issue(grant);
+        Consume("ex_1");
+        var ended = Revoke(null).Value!;
+        Assert.Empty(ended.GrantIds);
+        Assert.Equal(grant.Id, Assert.Single(ended.Others));
+    }
+
+    [Fact]
+    public void Revoking_all_a_second_time_names_what_the_first_ended()
+    {
+        var grant = Grant();
+        Issue(grant);
+        Assert.Empty(Revoke(null).Value!.Others);
+        Assert.Equal(grant.Id, Assert.Single(Revoke(null).Value!.Others));
+    }
+
+    [Fact]
     public void Revoking_all_also_stops_a_grant_that_is_still_on_its_way()
     {
         Issue(Grant(1));

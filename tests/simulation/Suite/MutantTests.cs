@@ -1,0 +1,26 @@
+using JitGrains.Simulation.Mutants;
+using Xunit;
+
+namespace JitGrains.Simulation.Suite;
+
+/// <summary>The deliberate bugs that <c>./sim --mutants</c> hunts.</summary>
+public sealed class MutantTests
+{
+    [Fact]
+    public void Every_mutant_has_its_place_in_the_sources() => Assert.Empty(Planting.Misplaced(Root()));
+
+    [Fact]
+    public void There_are_enough_of_them_and_each_has_a_name_of_its_own()
+    {
+        Assert.True(AllMutants.List.Length >= 25);
+        Assert.Equal(AllMutants.List.Length, AllMutants.List.Select(m => m.Name).Distinct(StringComparer.Ordinal).Count());
+    }
+
+    private static string Root()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "JitGrains.sln")))
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("the tests run outside the repository");
+        return folder;
+    }
+}
