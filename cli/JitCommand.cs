@@ -47,7 +47,7 @@ internal static class JitCommand
         [
             RequestListCommand.Build(wiring), RequestCommand.Build(wiring), ShowCommand.Build(wiring, "show"),
             .. VoteCommands.Build(wiring), CancelCommand.Build(wiring),
-            .. GrantCommands.Build(wiring), RevokeCommand.Build(wiring), .. BlockCommands.Build(wiring),
+            .. GrantCommands.Build(wiring), RevokeCommand.Build(wiring), .. BlockCommands.Build(wiring), KeyCommands.Build(wiring),
             WhoamiCommand.Build(wiring), .. LoginCommands.Build(wiring), AuditCommands.Build(wiring), PolicyCommands.Build(wiring), ExplainCommand.Build(wiring),
             DevCommands.Build(wiring),
         ];

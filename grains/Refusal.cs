@@ -31,6 +31,8 @@ namespace JitGrains;
 [JsonDerivedType(typeof(PolicyInvalid), "policy_invalid")]
 [JsonDerivedType(typeof(PolicyMoved), "policy_moved")]
 [JsonDerivedType(typeof(SignInNeeded), "sign_in_needed")]
+[JsonDerivedType(typeof(NameTaken), "name_taken")]
+[JsonDerivedType(typeof(KeyRevoked), "key_revoked")]
 public abstract record Refusal
 {
     private Refusal() { }
@@ -95,6 +97,14 @@ public abstract record Refusal
     /// <summary>The list is full.</summary>
     [GenerateSerializer, Alias("jit.Refusal.TooManyEntries")]
     public sealed record TooManyEntries(string What, int Limit) : Refusal;
+
+    /// <summary>There is such a thing already, or was lately.</summary>
+    [GenerateSerializer, Alias("jit.Refusal.NameTaken")]
+    public sealed record NameTaken(string What) : Refusal;
+
+    /// <summary>A revoked API key stays revoked.</summary>
+    [GenerateSerializer, Alias("jit.Refusal.KeyRevoked")]
+    public sealed record KeyRevoked : Refusal;
 
     /// <summary>The policy cannot be taken.</summary>
     /// <param name="Problems">All that is wrong, each with file, line and column.</param>

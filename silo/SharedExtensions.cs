@@ -4,6 +4,7 @@ using JitGrains.Audit;
 using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
+using JitGrains.Keys;
 using JitGrains.PolicyVersions;
 using JitGrains.Principals;
 using JitGrains.Quotas;
@@ -12,6 +13,7 @@ using JitGrains.Runtime.Engine;
 using JitGrains.Sessions;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Keys;
 using JitGrains.Silo.Limits;
 using JitGrains.Silo.Policies;
 using JitGrains.Silo.Revocation;
@@ -46,7 +48,8 @@ public static class SharedExtensions
 
         services.AddGrainEngine(o =>
         {
-            o.AddGrain<PrincipalGrain>().AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>().AddGrain<QuotaGrain>().AddGrain<AssertionKeysGrain>();
+            o.AddGrain<PrincipalGrain>().AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>().AddGrain<QuotaGrain>().AddGrain<AssertionKeysGrain>()
+                .AddGrain<ApiKeysGrain>().AddGrain<ApiKeyUsesGrain>();
             // What a gateway has no part in, it cannot even call.
             if (options.Role.RunsSilo())
                 o.AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>().AddGrain<PolicyGrain>().AddGrain<SessionsGrain>();
@@ -64,6 +67,10 @@ public static class SharedExtensions
 
         services.AddSingleton<SiloMetrics>();
         services.AddTokenValidation(options);
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<ApiKeys>());
+        services.AddSingleton<ApiKeyUseTeller>();
+        services.AddHostedService(p => p.GetRequiredService<ApiKeyUseTeller>());
         if (options.PolicyInStore)
         {
             services.AddSingleton<StoredPolicyProvider>();

@@ -100,6 +100,7 @@ public static class SiloExtensions
         ExplainEndpoints.Map(api);
         MeEndpoints.Map(api);
         SignInEndpoints.Map(endpoints);
+        KeyEndpoints.Map(api);
         HealthEndpoints.Map(endpoints);
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         if (endpoints.ServiceProvider.GetService<DevelopmentIssuer>() is { } issuer)

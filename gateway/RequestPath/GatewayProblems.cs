@@ -16,6 +16,8 @@ internal static class GatewayProblems
 
     public static Problem NetworkDenied { get; } = new("network-denied", 403, "Not from here", "Calls from this address are not taken.");
 
+    public static Problem OutOfScope { get; } = new("key-scope", 403, "Not what the key is for", "The API key is not for this action.");
+
     public static Problem ReasonRequired(string field) =>
         new Problem("reason-required", 403, "A reason is required", $"Say why, in {field}.").With("field", field);
 

@@ -89,7 +89,7 @@ internal sealed class RequestPipeline(
         if (await Authenticate(context, tokens, limiter.Limiting, metrics, time, outline.Api) is not { } caller)
             return;
         if (restrictions.Current.IsBlocked(caller))
-            await Block(context, request, caller, policy, outline);
+            await Stop(context, request, caller, policy, outline, new AuditField("blocked", "true"), Problems.Blocked);
         else if (limits?.Admits(outline.Api, caller) == false)
             await limits.Refuse(outline.Api);
         else
@@ -146,6 +146,9 @@ internal sealed class RequestPipeline(
             var json = body is null ? null : JsonBody.TryRead(request.SingleHeader("content-type"), request.SingleHeader("content-encoding"), body.Memory);
             switch (outline.Match ?? policy.Match(request, json))
             {
+                case var match when caller.Scope is { } scope && !scope.Admits(outline.Api?.Name, (match as ActionMatch.Found)?.Action.Name):
+                    await Stop(context, request, caller, policy, outline, new AuditField("key_scope", "outside"), GatewayProblems.OutOfScope);
+                    break;
                 case ActionMatch.Found found when limits?.Admits(caller, found) == false:
                     await limits.Refuse(found.Api);
                     break;
@@ -233,12 +236,13 @@ internal sealed class RequestPipeline(
         return lease.MayAllow ? null : ForwardErrors.LeaseLost;
     }
 
-    private async Task Block(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline)
+    /// <summary>Whatever policy says, this caller's call does not run.</summary>
+    private async Task Stop(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, AuditField because, Problem refused)
     {
         metrics.Request("blocked", outline.Api?.Name ?? "");
         using var ticket = await journal.Begin(new CallFacts(caller, policy.Version, request.Method, outline.Api?.Name), context.RequestAborted);
-        ticket?.Write(AuditTypes.CallDenied, more: new AuditField("blocked", "true"));
-        await Answers.Refuse(context, ticket is null ? JournalFull : Problems.Blocked, outline.Api);
+        ticket?.Write(AuditTypes.CallDenied, more: because);
+        await Answers.Refuse(context, ticket is null ? JournalFull : refused, outline.Api);
     }
 
     private static Task Deny(HttpContext context, JournalTicket ticket, PolicyDecision decision, CompiledPolicy policy, ApiDefinition? api)

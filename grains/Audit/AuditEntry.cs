@@ -84,6 +84,12 @@ public static class AuditTypes
     /// <summary>A principal is no longer blocked.</summary>
     public const string PrincipalUnblocked = "principal.unblocked";
 
+    /// <summary>An API key was created.</summary>
+    public const string KeyCreated = "key.created";
+
+    /// <summary>An API key was revoked.</summary>
+    public const string KeyRevoked = "key.revoked";
+
     /// <summary>Grants were revoked by what they have in common.</summary>
     public const string GrantsRevoked = "grants.revoked";
 

@@ -29,6 +29,9 @@ public sealed record Caller
     /// <summary>The token's claims, for conditions.</summary>
     public ImmutableDictionary<string, JsonElement> Claims { get; init; } = ImmutableDictionary<string, JsonElement>.Empty;
 
+    /// <summary>What the API key is for by which the call is made; null where it is made otherwise.</summary>
+    public KeyScope? Scope { get; init; }
+
     /// <summary>When the token was issued.</summary>
     public required DateTimeOffset TokenIssuedAt { get; init; }
 

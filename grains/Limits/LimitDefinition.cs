@@ -46,6 +46,9 @@ public enum LimitKeys
 
     /// <summary>Each action.</summary>
     Action = 32,
+
+    /// <summary>Each API key; calls that are made otherwise do not count.</summary>
+    ApiKey = 64,
 }
 
 /// <summary>How a limit is kept.</summary>
@@ -132,7 +135,7 @@ public sealed record LimitDefinition
             LimitAlgorithm.Window => $"{Terms.Units} within {Durations.Show(Terms.Period)}",
             _ => $"{Terms.Units} at the same time{(CountsHeld ? ", held ones too" : "")}",
         };
-        return Per == LimitKeys.None ? $"{most}, all together" : $"{most}, per {Per.ToString().ToLowerInvariant().Replace(", ", " and ", StringComparison.Ordinal)}";
+        return Per == LimitKeys.None ? $"{most}, all together" : $"{most}, per {Per.ToString().Replace("ApiKey", "API_key", StringComparison.Ordinal).ToLowerInvariant().Replace(", ", " and ", StringComparison.Ordinal)}";
     }
 
     /// <summary>

@@ -63,7 +63,7 @@ public sealed class LiveLimit
         var hash = KeyHash.Start;
         if (group is not null)
             hash = KeyHash.With(hash, group);
-        if ((per & LimitKeys.Principal) != LimitKeys.None && call.Caller is not null)
+        if ((per & (LimitKeys.Principal | LimitKeys.ApiKey)) != LimitKeys.None && call.Caller is not null)
             hash = KeyHash.With(hash, call.Caller.Principal.Value);
         if ((per & LimitKeys.Actor) != LimitKeys.None && call.Caller is { } caller)
             hash = KeyHash.With(hash, (caller.Actors.IsDefaultOrEmpty ? caller.Principal : caller.Actors[0]).Value);

@@ -31,6 +31,8 @@ internal sealed class Authentication(
             return await InSessionAsync(context, next);
         switch (await tokens.ValidateAsync(Credentials.Of(http), time.GetUtcNow(), http.RequestAborted))
         {
+            case TokenResult.Valid { Caller.Scope: not null }:
+                return Problems.Forbidden("API keys are for calls at the gateway.");
             case TokenResult.Valid valid:
                 if (await IsBlockedAsync(valid.Caller))
                     return Problems.Blocked;

@@ -133,6 +133,8 @@ public static class Problems
         Refusal.CommandReused => new Problem("command-reused", 409, "The command's id was used before", "Another command was sent under this id."),
         Refusal.LeaseOver r => new Problem("lease-over", 409, "The gateway holds no lease", "The lease was condemned or closed, or never opened.").With("phase", r.Phase),
         Refusal.TooManyEntries r => new Problem("too-many-entries", 409, "The list is full", $"There are {r.Limit} {r.What} already.").With("limit", r.Limit),
+        Refusal.KeyRevoked => new Problem("key-revoked", 409, "The key is revoked", "A revoked API key stays revoked until its time is over."),
+        Refusal.NameTaken r => new Problem("name-taken", 409, "The name is taken", $"There is a {r.What} of this name already, or was lately."),
         Refusal.SignInNeeded r => SignInNeeded(r.Demand),
         Refusal.PolicyInvalid r => PolicyInvalid(r.Problems),
         Refusal.PolicyMoved r => new Problem("policy-moved", 409, "Another policy is in force", "The policy in force is not the one that was expected; look at it again.").With("version", r.Current),

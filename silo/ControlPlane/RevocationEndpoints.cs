@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using JitGrains.Gateways;
 using JitGrains.Identity;
+using JitGrains.Keys;
 using JitGrains.Restrictions;
 using JitGrains.Silo.Revocation;
 using Microsoft.AspNetCore.Builder;
@@ -112,8 +113,12 @@ internal static class RevocationEndpoints
     private static Task<IResult> BlockAsync(string principal, HttpContext http, Access access, IRevocationService revocation, TimeProvider time) =>
         ChangeBlockAsync(principal, http, access, time, revocation.BlockAsync);
 
-    private static Task<IResult> UnblockAsync(string principal, HttpContext http, Access access, IRevocationService revocation, TimeProvider time) =>
-        ChangeBlockAsync(principal, http, access, time, revocation.UnblockAsync);
+    private static Task<IResult> UnblockAsync(string principal, HttpContext http, Access access, IRevocationService revocation, IGrainFactory grains, TimeProvider time) =>
+        ChangeBlockAsync(principal, http, access, time, async (who, order, cancellation) =>
+            // What blocks a revoked key is what keeps it from working at gateways that still remember it.
+            ApiKey.IsKey(who) && (await grains.GetGrain<IApiKeysGrain>(IApiKeysGrain.Key).Find(who.Name)).Value is { RevokedAt: not null } key && time.GetUtcNow() < key.ExpiresAt
+                ? new Refusal.KeyRevoked()
+                : await revocation.UnblockAsync(who, order, cancellation));
 
     private static async Task<IResult> ChangeBlockAsync(
         string principal, HttpContext http, Access access, TimeProvider time, Func<PrincipalId, RevocationOrder, CancellationToken, Task<Reply<RevocationResult>>> change)

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using JitGrains.Identity;
+using JitGrains.Keys;
 
 namespace JitGrains.Silo.Identity;
 
@@ -46,6 +47,8 @@ public sealed record CertificateIssuerOptions
         problems.AddRange(all.Select(a => a.Realm).Concat(issuers.Select(i => i.Realm)).GroupBy(r => r, StringComparer.Ordinal)
             .Where(g => g.Count() > 1 && all.Any(a => a.Realm == g.Key))
             .Select(g => $"CertificateIssuers: the realm '{g.Key}' belongs to more than one issuer."));
+        if (all.Select(a => a.Realm).Concat(issuers.Select(i => i.Realm)).Contains(ApiKey.Realm, StringComparer.Ordinal))
+            problems.Add($"Issuers, CertificateIssuers: the realm '{ApiKey.Realm}' is that of API keys.");
         return problems;
     }
 

@@ -1,3 +1,4 @@
+using JitGrains.Silo.Keys;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -15,7 +16,7 @@ public static class TokenValidationExtensions
         services.AddHostedService(p => p.GetRequiredService<CertificateCallers>());
         services.AddSingleton(p => new TokenValidator(
             options.Issuers, p.GetService<TimeProvider>() ?? TimeProvider.System, p.GetRequiredService<ILogger<TokenValidator>>(),
-            options.CertificateIssuers.IsEmpty ? null : p.GetRequiredService<CertificateCallers>()));
+            options.CertificateIssuers.IsEmpty ? null : p.GetRequiredService<CertificateCallers>()) { Keys = p.GetService<ApiKeys>() });
         services.AddSingleton<ITokenValidator>(p => p.GetRequiredService<TokenValidator>());
         return services;
     }

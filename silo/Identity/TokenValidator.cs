@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Frozen;
+using JitGrains.Silo.Keys;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -48,6 +49,9 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
         this.issuers = issuers.Select(KeysOf).ToFrozenDictionary(k => k.Options.Issuer, StringComparer.Ordinal);
     }
 
+    /// <summary>API keys, which come as bearer tokens too; null where there are none.</summary>
+    internal ApiKeys? Keys { get; init; }
+
     internal int CachedTokens => cache.Count;
 
     /// <summary>Accepts one more issuer from now on: the quickstart's own, whose address is known only once it listens.</summary>
@@ -81,6 +85,8 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
         if (token.IsEmpty || !TokenHash.TryOf(token, out var hash))
             return ValueTask.FromResult<TokenResult>(Malformed);
 
+        if (Keys is not null && !isDpop && ApiKeyText.IsKey(token))
+            return Keys.ValidateAsync(token, hash, now, cancellation);
         if (cache.Find(hash) is { } known && now >= known.NotBefore && now < known.ExpiresAt && known.Keys.AreUsable())
             return ValueTask.FromResult(possession.Problem(known.Bound, presented, isDpop, hash, now) ?? known.Result);
         return VerifyAsync(token.ToString(), hash, presented, isDpop, now, cancellation);

@@ -9,7 +9,7 @@ internal static class LimitShapes
 
     public static readonly string[] Subjects = ["calls", "failed_authentication", "asks", "votes", "token_calls"];
 
-    public static readonly string[] Keys = ["principal", "actor", "group", "address", "api", "action"];
+    public static readonly string[] Keys = ["principal", "actor", "group", "address", "api", "action", "api_key"];
 
     public static readonly string[] Headers = ["low", "always", "refused"];
 

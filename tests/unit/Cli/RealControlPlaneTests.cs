@@ -62,6 +62,25 @@ public sealed class RealControlPlaneTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Keys_are_created_shown_once_listed_and_revoked()
+    {
+        Assert.Equal(ExitCodes.Usage, await As("olga", "keys", "create", "billing", "--owner", "dev:user:alice"));
+        Assert.Equal(ExitCodes.Usage, await As("olga", "keys", "create", "billing", "--expires", "30d"));
+        Assert.Equal(ExitCodes.Refused, await As("bob", "keys", "create", "billing", "--owner", "dev:user:alice", "--expires", "30d"));
+        Assert.Equal(ExitCodes.Ok, await As("olga", "keys", "create", "billing", "--owner", "dev:user:alice", "--expires", "30d", "--api", "orders", "--action", "orders.read", "--action", "orders.list"));
+        var secret = Assert.Single(jit.OutLines);
+        Assert.Matches("^jitk_[A-Za-z0-9_-]{43}_billing$", secret);
+        Assert.Equal(ExitCodes.Ok, await As("alice", "keys"));
+        Assert.StartsWith("billing\tactive\tdev:user:alice\t", Assert.Single(jit.OutLines[1..]), StringComparison.Ordinal);
+        Assert.EndsWith("\t-\torders\torders.read orders.list", jit.OutLines[1], StringComparison.Ordinal);
+        Assert.DoesNotContain(secret, jit.Out, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Ok, await As("alice", "keys", "revoke", "billing", "--reason", "leaked"));
+        Assert.Equal("billing is revoked: nothing starts by it any more.", jit.OutLines[0]);
+        Assert.Equal(ExitCodes.Ok, await As("dave", "keys"));
+        Assert.StartsWith("billing\trevoked\t", jit.OutLines[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Requests_are_denied_and_cancelled()
     {
         var denied = await host.Raise(Sample.Ask(1, resource: "order=1"));

@@ -12,7 +12,7 @@ public sealed class RoleTableTests
 {
     private static readonly string?[] Roles = [null, "eve", "alice", "bob", "dave", "olga", "olga through an agent"];
 
-    /// <summary>Method and address, body, and the statuses in the order of the roles. $RQ is a pending request of alice's, $GR a grant of hers.</summary>
+    /// <summary>Method and address, body, and the statuses in the order of the roles. $RQ is a pending request of alice's, $GR a grant of hers, $KEY a key of which she is the owner.</summary>
     public static TheoryData<string, string?, string> Table => new()
     {
         //                                                                           none eve alice bob dave olga through
@@ -30,6 +30,9 @@ public sealed class RoleTableTests
         { "PUT /blocks/dev:user:zoe", null,                                          "401 403 403 403 403 200 403" },
         { "DELETE /blocks/dev:user:zoe", null,                                       "401 403 403 403 403 200 403" },
         { "GET /blocks", null,                                                       "401 403 403 403 200 200 403" },
+        { "POST /keys", """{"name":"k","owner":"dev:user:zoe","expires_in":60}""",   "401 403 403 403 403 200 403" },
+        { "GET /keys", null,                                                         "401 200 200 200 200 200 200" },
+        { "DELETE /keys/$KEY", null,                                                 "401 404 200 404 403 200 404" },
         { "GET /gateways", null,                                                     "401 403 403 403 200 200 403" },
         { "GET /audit", null,                                                        "401 403 403 403 200 200 403" },
         { "GET /audit/verify", null,                                                 "401 403 403 403 200 200 403" },
@@ -62,6 +65,12 @@ public sealed class RoleTableTests
                 await host.As("carol", "POST", $"/api/v1/requests/{request}/votes", vote);
                 await host.Idle();
                 path = path.Replace("$GR", (await host.As("carol", "GET", $"/api/v1/requests/{request}")).Json!["request"]!["grant_id"]!.GetValue<string>(), StringComparison.Ordinal);
+            }
+
+            if (path.Contains("$KEY", StringComparison.Ordinal))
+            {
+                Assert.Equal(200, (await host.As("olga", "POST", "/api/v1/keys", $$"""{"name":"k{{i}}","owner":"dev:user:alice","expires_in":60}""")).Status);
+                path = path.Replace("$KEY", $"k{i}", StringComparison.Ordinal);
             }
 
             var token = Roles[i] switch

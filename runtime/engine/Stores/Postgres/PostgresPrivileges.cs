@@ -9,7 +9,7 @@ namespace JitGrains.Runtime.Engine;
 internal static class PostgresPrivileges
 {
     /// <summary>Grains whose turns gateways run.</summary>
-    private const string GatewayTypes = "('principal', 'gateway', 'gateway_directory', 'quota', 'assertionkeys')";
+    private const string GatewayTypes = "('principal', 'gateway', 'gateway_directory', 'quota', 'assertionkeys', 'api_key_uses')";
 
     /// <summary>Messages that these grains send. What has a silo sign or decide is not among them.</summary>
     private const string GatewayKinds = "('raise_request', 'cancel_request', 'confirm_grant', 'fail_grant', 'record_in_system_chain')";
