@@ -21,6 +21,8 @@ public sealed class CanaryTests(ITestOutputHelper output)
           orders:
             upstreams: [$UPSTREAM]
             prefix: /orders
+            assertion: true
+            credential: {header: {name: X-Upstream-Key, value: "env:CANARY_UPSTREAM_KEY"}}
             actions:
               orders.read: {methods: [GET], path: "/orders/{order}", access: read}
               orders.refund:
@@ -34,8 +36,21 @@ public sealed class CanaryTests(ITestOutputHelper output)
           gone:
             upstreams: ["http://127.0.0.1:9"]
             prefix: /gone
+            credential: {basic: {user: svc, password: "env:CANARY_UPSTREAM_PASSWORD"}}
             actions:
               gone.read: {methods: [GET], path: "/gone/{thing}", access: read}
+          keyed:
+            upstreams: [$UPSTREAM]
+            prefix: /keyed
+            credential: {query: {name: key, value: "file:$FOLDER/canary"}}
+            actions:
+              keyed.read: {methods: [GET], path: "/keyed/{thing}", access: read}
+          unset:
+            upstreams: [$UPSTREAM]
+            prefix: /unset
+            credential: {header: {name: X-Upstream-Key, value: "env:CANARY_NOT_SET"}}
+            actions:
+              unset.read: {methods: [GET], path: "/unset/{thing}", access: read}
         rules:
           - {name: read, who: {groups: [engineering]}, actions: {access: [read]}, effect: allow}
           - name: refunds
@@ -52,6 +67,9 @@ public sealed class CanaryTests(ITestOutputHelper output)
     private const string Cookie = "canary-cookie-80";
     private const string BadToken = "canary-bad-token-81";
     private const string BadSecret = "canary-wrong-client-secret-82";
+    private const string UpstreamKey = "canary-upstream-key-84";
+    private const string UpstreamPassword = "canary-upstream-password-85";
+    private const string UpstreamQuery = "canary-upstream-query-86";
     private const string Hook = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LTgz";
 
     [Fact]
@@ -61,7 +79,16 @@ public sealed class CanaryTests(ITestOutputHelper output)
         await using var receiver = await WebhookReceiver.Start(Hook);
         await using var collector = await Collector.Start();
         await using var installation = await WebhookTests.Configured(receiver, upstream, secret: Hook);
-        await installation.WritePolicy(Policy, upstream.Address);
+        await installation.WritePolicy(Policy.Replace("$FOLDER", installation.Folder, StringComparison.Ordinal), upstream.Address);
+        await File.WriteAllTextAsync(Path.Combine(installation.Folder, "canary"), UpstreamQuery);
+        installation.Environment["CANARY_UPSTREAM_KEY"] = UpstreamKey;
+        installation.Environment["CANARY_UPSTREAM_PASSWORD"] = UpstreamPassword;
+        foreach (var (i, reference) in new[] { "env:CANARY_*", $"file:{installation.Folder}/canary" }.Index())
+        {
+            installation.Environment[$"JITGRAINS__SECRETS__{i}__REFERENCE"] = reference;
+            installation.Environment[$"JITGRAINS__SECRETS__{i}__UPSTREAMS__0"] = "*";
+        }
+
         installation.Environment["JITGRAINS__OTLPENDPOINT"] = collector.Address.AbsoluteUri;
         foreach (var category in new[] { "Default", "JitGrains", "Microsoft", "System", "Yarp" })
             installation.Environment[$"Logging__LogLevel__{category}"] = "Debug";
@@ -77,6 +104,7 @@ public sealed class CanaryTests(ITestOutputHelper output)
         var clientSecret = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(installation.Data, "dev-issuer.json")))!["client_secret"]!.GetValue<string>();
         string[] canaries =
         [
+            UpstreamKey, UpstreamPassword, UpstreamQuery, Convert.ToBase64String(Encoding.UTF8.GetBytes("svc:" + UpstreamPassword)),
             Card, Code, Partner, ApiKey, Cookie, BadToken, BadSecret, Hook, Hook["whsec_".Length..], "canary-webhook-secret-83", clientSecret,
             .. new[] { alice, bob, dave }.SelectMany(t => new[] { t, t[(t.LastIndexOf('.') + 1)..] }),
         ];
@@ -133,6 +161,8 @@ public sealed class CanaryTests(ITestOutputHelper output)
         Assert.Contains(Card, seen.Body!, StringComparison.Ordinal);
         Assert.Equal((ApiKey, $"session={Cookie}", Partner), (seen.Headers["x-api-key"], seen.Headers["cookie"], seen.Headers["x-partner"]));
         Assert.False(seen.Headers.ContainsKey("authorization"));
+        Assert.Equal(UpstreamKey, seen.Headers["x-upstream-key"]);
+        Assert.Equal(3, seen.Headers["jit-assertion"].Split('.').Length);
 
         // Used up; refused; malformed; too large; allowed; no upstream.
         answers.Add(await client.Call(alice, "POST", $"/orders/42/refunds?code={Code}", body, CancellationToken.None, [.. secrets, ("Jit-Request", id)]));
@@ -146,6 +176,10 @@ public sealed class CanaryTests(ITestOutputHelper output)
         answers.Add(await client.Call(alice, "POST", "/.jit/requests", new { action = Card, canary = ApiKey }, CancellationToken.None, secrets));
         Assert.Equal(HttpStatusCode.OK, (await client.Call(alice, "GET", $"/orders/42?code={Code}", null, CancellationToken.None, secrets)).Status);
         answers.Add(await client.Call(alice, "GET", $"/gone/42?code={Code}", null, CancellationToken.None, secrets));
+        answers.Add(await client.Call(alice, "GET", "/keyed/42?key=mine", null, CancellationToken.None, secrets));
+        Assert.Equal(HttpStatusCode.OK, answers[^1].Status);
+        answers.Add(await client.Call(alice, "GET", "/unset/42", null, CancellationToken.None, secrets));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answers[^1].Status);
 
         // The control plane, with mistakes.
         answers.Add(await client.Control(BadToken, "GET", "requests"));
