@@ -130,4 +130,8 @@ public sealed record RevokeCommand(
 /// </param>
 [GenerateSerializer, Alias("jit.GrantsEnded")]
 public sealed record GrantsEnded(
-    [property: Id(0)] ImmutableArray<string> GrantIds, [property: Id(1)] long Version, [property: Id(2)] ImmutableArray<string> Others = default);
+    [property: Id(0)] ImmutableArray<string> GrantIds, [property: Id(1)] long Version, ImmutableArray<string> Others = default)
+{
+    /// <summary>Those that had ended before; never default, which cannot be written.</summary>
+    [Id(2)] public ImmutableArray<string> Others { get; init; } = Others.IsDefault ? [] : Others;
+}
