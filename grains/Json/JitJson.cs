@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace JitGrains.Json;
 
@@ -22,9 +23,24 @@ public static class JitJson
             PropertyNameCaseInsensitive = false,
             NumberHandling = JsonNumberHandling.Strict,
             AllowDuplicateProperties = false,
+            // What was stored or sent without something that must be there is refused where it is read, not met somewhere later.
+            RespectNullableAnnotations = true,
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { RequireParameters } },
         };
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
-        options.MakeReadOnly(populateMissingResolver: true);
+        options.MakeReadOnly();
         return options;
+    }
+
+    // What may be null is left out where it is, so only the others can be told to be missing. A field that a later version adds needs
+    // a default, or what was stored before cannot be read.
+    private static void RequireParameters(JsonTypeInfo type)
+    {
+        foreach (var property in type.Properties)
+        {
+            // Without a setter it is a type that is only ever written.
+            if (property is { AssociatedParameter: { IsNullable: false, HasDefaultValue: false }, Set: not null })
+                property.IsRequired = true;
+        }
     }
 }

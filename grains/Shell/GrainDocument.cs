@@ -23,8 +23,12 @@ public interface IGrainDocument
 public sealed class GrainDocument<TState> : IGrainDocument
     where TState : class, new()
 {
-    /// <summary>The layout's version.</summary>
-    public int V { get; set; } = 1;
+    /// <summary>The layout's version. A later one means what this program cannot know: it is not read (<see cref="JsonException"/>).</summary>
+    public int V
+    {
+        get;
+        set => field = value == 1 ? value : throw new JsonException($"the stored state has layout {value}, and this version reads 1");
+    } = 1;
 
     /// <summary>The state machine's state.</summary>
     public TState State { get; set; } = new();
