@@ -1,9 +1,7 @@
-using System.Collections.Immutable;
 using JitGrains.Audit;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Runtime.Engine;
-using JitGrains.Silo;
 
 namespace JitGrains.Gateway.Journal;
 
@@ -36,7 +34,7 @@ internal sealed partial class GatewayJournal(
     private int runningCount;
     private Task writing = Task.CompletedTask;
 
-    /// <summary>The chain cannot go on: nothing is written until <see cref="OpenChain"/> has begun another.</summary>
+    /// <summary>The chain cannot go on: nothing is written until another has begun (<see cref="ChainBegan"/>).</summary>
     public event EventHandler? Broken;
 
     /// <summary>The chain's name.</summary>
@@ -106,16 +104,20 @@ internal sealed partial class GatewayJournal(
     }
 
     /// <summary>
-    /// Has a chain that can be written in this epoch, and returns what the system chain must say of this process' chains. It
-    /// goes there with the gateway's registration, before any call is served: a gateway need not have the right to write the
-    /// system chain.
+    /// The first entry of the chain that the journal goes on in, null where it goes on in the one that it has. It is committed
+    /// with the opening of the gateway's lease, and with the record that names the chain in the system chain: a process that
+    /// dies on the way leaves none behind that nobody was told of, and a gateway need not have the right to write the system
+    /// chain. One caller at a time.
     /// </summary>
-    public async Task<ImmutableArray<SystemRecord>> OpenChain(CancellationToken cancellationToken)
+    public AuditEntry? NextChain(string current) => chain.Next(current);
+
+    /// <summary>It was committed: what waits is written to it.</summary>
+    public async Task ChainBegan(AuditEntry first, string current)
     {
-        await writes.WaitAsync(cancellationToken);
+        await writes.WaitAsync();
         try
         {
-            return await chain.Open(unwritten, cancellationToken);
+            chain.Began(first, current, unwritten);
         }
         finally
         {
@@ -123,13 +125,13 @@ internal sealed partial class GatewayJournal(
         }
     }
 
-    /// <summary>Writes the first entry, before anything else can enter the chain.</summary>
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Writes from when the first chain has begun.</summary>
+    public Task StartAsync(CancellationToken cancellationToken)
     {
         epoch.Changed += OnEpochChanged;
-        await AtStart.Reach(() => OpenChain(cancellationToken), time, cancellationToken);
         metrics.Gauge("jitgrains.gateway.journal.pending", "{entry}", "Journal entries that are not durable yet.", () => Pending);
         writing = Write();
+        return Task.CompletedTask;
     }
 
     /// <summary>Writes what is left.</summary>
@@ -138,8 +140,10 @@ internal sealed partial class GatewayJournal(
         await stop.CancelAsync();
         await writing;
         var deadline = time.GetTimestamp();
-        while (!await TryWriteBatch() || Pending > 0)
+        while (!chain.IsBroken || Pending > 0)
         {
+            if (await TryWriteBatch() && Pending == 0)
+                return;
             if (cancellationToken.IsCancellationRequested || time.GetElapsedTime(deadline) > LastTry)
             {
                 metrics.JournalLost(Pending);

@@ -6,24 +6,23 @@ using JitGrains.Runtime.Engine;
 namespace JitGrains.Gateway.Journal;
 
 /// <summary>
-/// The chain that this process' journal is written to at present. A store that was set back has lost entries that others
-/// would follow: in each epoch another chain begins, and what was not written goes there. Not thread-safe, but for
-/// <see cref="Source"/> and <see cref="Break"/>.
+/// The chain that this process' journal is written to at present. Its first entry is committed with the lease that is opened
+/// along with it, and with the record that names it in the system chain: nothing follows before that. A store that was set
+/// back has lost entries that others would follow: in each epoch another chain begins, and what was not written goes there.
+/// Not thread-safe, but for <see cref="Source"/> and <see cref="Break"/>.
 /// </summary>
 internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, TimeProvider time, ILogger logger)
 {
-    private ImmutableArray<SystemRecord> records = [];
     private ImmutableArray<AuditEntry> batch = [];
-    private AuditEntry? beginning;
     private ChainHead head = ChainHead.Empty;
     private string? epochOfChain;
     private int begun;
-    private volatile bool isBroken;
+    private volatile bool isBroken = true;
 
     /// <summary>Its name.</summary>
     public string Source { get => Volatile.Read(ref field); private set => Volatile.Write(ref field, value); } = $"gateway/{incarnation.Id}";
 
-    /// <summary>Whether it cannot go on.</summary>
+    /// <summary>Whether it cannot go on, or has not begun.</summary>
     public bool IsBroken => isBroken;
 
     /// <summary>Entries that the store is offered until it has them.</summary>
@@ -62,49 +61,35 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
     }
 
     /// <summary>
-    /// Begins another where there is none yet, where the last is broken, and in another epoch. Returns what the system chain
-    /// must say of all of this process' chains that are there.
+    /// The first entry of another, to be committed by whoever asks; null where the one that there is goes on in this epoch.
+    /// Each time it is one of another name: whether the last was committed may not be known, and two entries for one place
+    /// are refused. One that was, and to which nothing was written, is named and whole.
     /// </summary>
-    /// <param name="unwritten">What is offered; an entry whose write was not answered may then be in both chains.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    public async Task<ImmutableArray<SystemRecord>> Open(IReadOnlyList<JournalItem> unwritten, CancellationToken cancellationToken)
+    public AuditEntry? Next(string current)
     {
-        // A store that was not reached yet does not know its epoch.
-        if (epochOfChain is null)
-            await store.GetHeadAsync(Source, cancellationToken);
-        var current = epoch.Current;
         if (!isBroken && epochOfChain == current)
-            return records;
-
-        // One beginning is offered until it is stored: two would leave a chain behind that nobody was told of.
-        beginning ??= Begin();
-        await store.AppendAsync([beginning], cancellationToken);
-        records = [.. await ThereStill(cancellationToken), SystemChain.Opened(beginning)];
-        (Source, head) = (beginning.Source, new ChainHead(beginning.Sequence, beginning.Hash));
-        (beginning, epochOfChain, isBroken) = (null, current, false);
-        if (++begun > 1)
-            LogBegan(logger, Source);
-        Seal(unwritten);
-        return records;
-    }
-
-    private AuditEntry Begin()
-    {
-        var (source, follows) = begun == 0 ? (Source, (AuditField[])[]) : ($"gateway/{incarnation.Id}.{begun}", [new AuditField("follows", Source)]);
+            return null;
+        Break();
+        var source = begun == 0 ? $"gateway/{incarnation.Id}" : $"gateway/{incarnation.Id}.{begun}";
+        begun++;
+        AuditField[] follows = epochOfChain is null ? [] : [new AuditField("follows", Source)];
         return sealer.Seal(source, ChainHead.Empty, time.GetUtcNow(), new AuditDraft(AuditTypes.GatewayStarted, [new("incarnation", incarnation.Id), .. follows]));
     }
 
-    /// <summary>A copy of the store may have a chain and not its announcement, or neither.</summary>
-    private async Task<List<SystemRecord>> ThereStill(CancellationToken cancellationToken)
+    /// <summary>It was committed in this epoch: what is written from here on follows it.</summary>
+    /// <param name="first">Its first entry.</param>
+    /// <param name="current">The epoch.</param>
+    /// <param name="unwritten">What is offered; an entry whose write was not answered may then be in both chains.</param>
+    public void Began(AuditEntry first, string current, IReadOnlyList<JournalItem> unwritten)
     {
-        var there = new List<SystemRecord>();
-        foreach (var record in records)
-        {
-            if ((await store.GetHeadAsync(record.Fields[0].Value, cancellationToken)).Sequence > 0)
-                there.Add(record);
-        }
-
-        return there;
+        (Source, head) = (first.Source, new ChainHead(first.Sequence, first.Hash));
+        if (epochOfChain is not null)
+            LogBegan(logger, Source);
+        (epochOfChain, isBroken) = (current, false);
+        // One that ended meanwhile has broken nothing that had not begun.
+        if (epoch.Current != current)
+            Break();
+        Seal(unwritten);
     }
 
     [LoggerMessage(3022, LogLevel.Warning, "The journal goes on in the chain {Chain}: the store was set back, or has lost entries")]

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using JitGrains.Audit;
 using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Hosting;
@@ -54,7 +52,6 @@ internal sealed partial class LeaseKeeper(
     private volatile bool givenUp;
     private long renewals;
     private bool recheck;
-    private (string Epoch, ImmutableArray<SystemRecord> Chains) announced;
     private IDisposable? news;
     private IDisposable? told;
     private Task keeping = Task.CompletedTask;
@@ -183,16 +180,17 @@ internal sealed partial class LeaseKeeper(
         // From the list on, whoever changes something tells this incarnation, or finds it not open yet and needs not.
         var epochThen = epoch.Current;
         givenUp = false;
-        var chains = await journal.OpenChain(cancellation).WaitAsync(options.Lease, time.Provider, cancellation);
+        var chain = journal.NextChain(epochThen);
         open = incarnation;
         var sentAt = clock.Now;
-        var command = new OpenLease(process.Id, name, options.Lease, options.AllowMaxStale, announced == (epochThen, chains) ? [] : chains);
+        var command = new OpenLease(process.Id, name, options.Lease, options.AllowMaxStale, chain);
         var opened = await grains.GetGrain<IGatewayGrain>(incarnation).Open(command).WaitAsync(options.Lease, time.Provider, cancellation);
         renewals = 0;
         if (opened.Value is not { } began)
             return false;
+        if (chain is not null)
+            await journal.ChainBegan(chain, epochThen);
         TellTime(began, sentAt);
-        announced = (epochThen, chains);
         Signal(mailWaits);
         // What was read before the lease was opened, nobody had to tell about: all of it goes before the lease counts.
         if (!await mail.Apply([new Invalidation.Everything()], options.Lease, cancellation))
@@ -344,7 +342,7 @@ internal sealed partial class LeaseKeeper(
         views.DropAll();
     }
 
-    // Its next chain is announced with a registration.
+    // Its next chain begins with a registration.
     private void OnJournalBroken(object? sender, EventArgs e) => GiveUp();
 
     private async Task Pause(TimeSpan atMost)

@@ -99,8 +99,12 @@ public sealed class GatewayMachine : IStateMachine<GatewayState, GatewayEvent>
         switch (happened)
         {
             case Opened e:
-                foreach (var journal in e.Terms.Journals)
-                    yield return new OutboxMessage.RecordInSystemChain(journal);
+                if (e.Terms.Journal is { } journal)
+                {
+                    yield return new OutboxMessage.Audit(journal);
+                    yield return new OutboxMessage.RecordInSystemChain(SystemChain.Opened(journal));
+                }
+
                 yield return Tell(AuditTypes.GatewayOpened, e.Incarnation, new("process", e.Terms.Process), new("name", e.Terms.Name));
                 break;
             case Condemned e:

@@ -81,14 +81,17 @@ public sealed record GatewayList([property: Id(0)] ImmutableArray<GatewayEntry> 
 /// <param name="Name">As in the directory.</param>
 /// <param name="Lease">For how long a renewal holds, by the gateway's own clock.</param>
 /// <param name="AllowMaxStale">For how long calls under allow rules go on after it.</param>
-/// <param name="Journals">The records that announce the chains of the process' journal in the system chain, where that is still to be done.</param>
+/// <param name="Journal">
+/// The first entry of the chain that the process' journal goes on in, where that begins with this lease: it is committed with
+/// the lease, and with the record that names the chain in the system chain.
+/// </param>
 [GenerateSerializer, Alias("jit.OpenLease")]
 public sealed record OpenLease(
     [property: Id(0)] string Process,
     [property: Id(1)] string Name,
     [property: Id(2)] TimeSpan Lease,
     [property: Id(3)] TimeSpan AllowMaxStale,
-    [property: Id(4)] ImmutableArray<SystemRecord> Journals);
+    [property: Id(4)] AuditEntry? Journal);
 
 /// <summary>Renew the lease.</summary>
 /// <param name="Known">How many renewals the gateway knows to have succeeded.</param>

@@ -16,9 +16,6 @@ internal sealed class RestorableStore : AuditStoreInFront, IAsyncDisposable
 
     public bool IsAway { get; set; }
 
-    /// <summary>Whether it does what is asked of it and then fails to say so.</summary>
-    public bool LosesAnswers { get; set; }
-
     public int Refused { get; private set; }
 
     /// <summary>All that it holds now.</summary>
@@ -46,8 +43,6 @@ internal sealed class RestorableStore : AuditStoreInFront, IAsyncDisposable
 
         await inner.AppendAsync(entries, cancellationToken);
         appended.AddRange(entries);
-        if (LosesAnswers)
-            throw new IOException("the connection is lost");
     }
 
     public async ValueTask DisposeAsync()

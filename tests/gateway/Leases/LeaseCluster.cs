@@ -115,7 +115,7 @@ internal sealed class LeaseCluster : IAsyncDisposable
     {
         var incarnation = services.GetRequiredService<IIdGenerator>().NewIncarnationId();
         await Directory.Add(new GatewayEntry(incarnation, process, "silent"));
-        Assert.NotNull((await Gateway(incarnation).Open(new OpenLease(process, "silent", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), []))).Value);
+        Assert.NotNull((await Gateway(incarnation).Open(new OpenLease(process, "silent", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), null))).Value);
         return incarnation;
     }
 

@@ -14,6 +14,7 @@ public sealed class GatewayMachineTests
 
     private readonly GatewayMachine machine = new();
     private readonly List<SystemRecord> told = [];
+    private readonly List<AuditEntry> entries = [];
     private GatewayState state = new();
 
     private DateTimeOffset now = Start;
@@ -122,7 +123,11 @@ public sealed class GatewayMachineTests
     [Fact]
     public void Only_what_may_be_lost_may_be_lost_and_leases_are_told_in_the_system_chain()
     {
-        Run(GatewayMachine.Decide(state, new OpenLease("gw_0", "host", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), [new SystemRecord("open:x", AuditTypes.ChainOpened, [])]), Id, now));
+        var first = new AuditEntry("gateway/gw_0", 1, "hash", "{}", []);
+        Run(GatewayMachine.Decide(state, new OpenLease("gw_0", "host", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), first), Id, now));
+        // The journal's chain begins in the turn that names it.
+        Assert.Equal(first, Assert.Single(entries));
+        Assert.Equal(["gateway/gw_0", "hash"], told[0].Fields.Select(f => f.Value));
         Command("renew");
         Command("condemn");
         Command("close");
@@ -160,7 +165,7 @@ public sealed class GatewayMachineTests
 
     private Refusal? Command(string name) => name switch
     {
-        "open" => Run(GatewayMachine.Decide(state, new OpenLease("gw_0", "host", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), []), Id, now)).Refusal,
+        "open" => Run(GatewayMachine.Decide(state, new OpenLease("gw_0", "host", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), null), Id, now)).Refusal,
         "renew" => Run(GatewayMachine.Decide(state, new RenewLease(state.Renewals, []), now)).Refusal,
         "post" => Run(GatewayMachine.Decide(state, Mail("m"), Id, now)).Refusal,
         "ack" => Run(GatewayMachine.Decide(state, new AcknowledgeMail(["m"]))).Refusal,
@@ -175,7 +180,10 @@ public sealed class GatewayMachineTests
         foreach (var happened in decision.Events)
         {
             state = machine.Apply(state, happened);
-            told.AddRange(machine.Effects(state, happened).Cast<OutboxMessage.RecordInSystemChain>().Select(m => m.Record));
+            var effects = machine.Effects(state, happened).ToList();
+            told.AddRange(effects.OfType<OutboxMessage.RecordInSystemChain>().Select(m => m.Record));
+            entries.AddRange(effects.OfType<OutboxMessage.Audit>().Select(m => m.Entry));
+            Assert.All(effects, e => Assert.True(e is OutboxMessage.RecordInSystemChain or OutboxMessage.Audit));
         }
 
         // What is answered is the state as written.
