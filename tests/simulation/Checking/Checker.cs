@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using JitGrains.Approvals;
+using JitGrains.Audit;
+using JitGrains.Runtime.Engine;
 using JitGrains.Simulation.Cluster;
 using JitGrains.Simulation.Edges;
 using JitGrains.Simulation.Machine;
@@ -51,6 +53,7 @@ internal sealed partial class Checker(World world, SimCluster cluster)
         cluster.Server.Committed = OnCommit;
         cluster.Server.Appended = OnJournal;
         cluster.Upstream.Received = OnStart;
+        cluster.Troubled = OnTrouble;
         var log = cluster.Server.EpochBegan;
         cluster.Server.EpochBegan = (name, at) =>
         {
@@ -128,6 +131,20 @@ internal sealed partial class Checker(World world, SimCluster cluster)
     {
         var open = requests.Values.Where(r => r.Decided is null).ToArray();
         return open.Length > 0 && dice.Of(open) is var request ? (request.Id, request.Who) : null;
+    }
+
+    /// <summary>
+    /// Answered as 503 or tried again, a bug would look like a store that is away. Only what is done to the cluster explains an
+    /// exception: a store that does not answer, is slow, or has another turn's write; a journal's entries where the store has
+    /// lost those before them. A silo that starts delivers before it has its policy, and tries what needs one again.
+    /// </summary>
+    private void OnTrouble(string process, bool isUp, string what, Exception exception)
+    {
+        var isExplained = exception is StoreUnavailableException or InconsistentStateException or TimeoutException or OperationCanceledException
+            || (exception is AuditGapException && (epoch > 1 || cluster.Server.HasLost))
+            || (!isUp && exception is InvalidOperationException { Message: "No policy is loaded yet." });
+        if (!isExplained)
+            Violate(0, $"{process} logs {what}: {exception.GetType().Name}: {exception.Message}");
     }
 
     private void OnStart(Started call)

@@ -34,15 +34,11 @@ internal sealed class Host
     private readonly ServiceProvider services;
     private readonly CancellationTokenSource stop = new();
 
-    public Host(World world, SimProcess process, ProcessRole role, StoreLink link, SimBus bus, SimUpstream upstream, KeyRing keys, Action<string>? log)
+    public Host(World world, SimProcess process, ProcessRole role, StoreLink link, SimBus bus, SimUpstream upstream, KeyRing keys, Action<string>? log, Action<string, Exception> troubled)
     {
         (Process, Link, Bus, Role) = (process, link, bus, role);
         var collection = new ServiceCollection();
-        collection.AddLogging(b =>
-        {
-            if (log is not null)
-                b.AddProvider(new Logs(log));
-        });
+        collection.AddLogging(b => b.AddProvider(new Logs(log, troubled)));
         collection.AddSingleton<TimeProvider>(process.Time);
         collection.AddSingleton(new LeaseTime(process.Time));
         collection.AddSingleton<LeaseClock>(new SimLeaseClock(process.Time));
@@ -188,11 +184,12 @@ internal sealed class Host
         }
     }
 
-    private sealed class Logs(Action<string> log) : ILoggerProvider, ILogger
+    /// <summary>Hands on what is logged to whoever reads it, and every exception to the checker.</summary>
+    private sealed class Logs(Action<string>? log, Action<string, Exception> troubled) : ILoggerProvider, ILogger
     {
         private string category = "";
 
-        public ILogger CreateLogger(string categoryName) => new Logs(log) { category = categoryName[(categoryName.LastIndexOf('.') + 1)..] };
+        public ILogger CreateLogger(string categoryName) => new Logs(log, troubled) { category = categoryName[(categoryName.LastIndexOf('.') + 1)..] };
 
         public void Dispose()
         {
@@ -201,9 +198,13 @@ internal sealed class Host
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= (log is null ? LogLevel.Warning : LogLevel.Information);
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            log($"{category}: {formatter(state, exception)}{(exception is null ? "" : $" [{exception.GetType().Name}: {exception.Message}]")}");
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            log?.Invoke($"{category}: {formatter(state, exception)}{(exception is null ? "" : $" [{exception.GetType().Name}: {exception.Message}]")}");
+            if (exception is not null && logLevel >= LogLevel.Warning)
+                troubled($"{category}: {formatter(state, exception)}", exception);
+        }
     }
 }

@@ -45,6 +45,9 @@ internal sealed class SimCluster
 
     public int Count => hosts.Length;
 
+    /// <summary>Told of each exception that a process logs as a warning or worse, and whether it has started.</summary>
+    public Action<string, bool, string, Exception>? Troubled { get; set; }
+
     /// <summary>Set once everything is to go well from here on.</summary>
     public bool IsHealed { get; set; }
 
@@ -68,7 +71,7 @@ internal sealed class SimCluster
         process.Crashed += (_, _) => World.At(World.Dice.Between(TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(50)), () => Server.Drop(process));
         var host = new Host(
             World, process, place < Gateways.Count ? ProcessRole.Gateway : ProcessRole.Silo, link, bus, Upstream, Keys.Ring,
-            logs ? text => World.History.Note(name, text) : null);
+            logs ? text => World.History.Note(name, text) : null, (text, exception) => Troubled?.Invoke(name, hosts[place]?.IsUp == true, text, exception));
         hosts[place] = host;
         World.History.Add(name, "starts");
         process.Context.Post(_ => Run(host, place), null);

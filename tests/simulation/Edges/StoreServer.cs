@@ -49,6 +49,9 @@ internal sealed class StoreServer
 
     public bool IsUp { get; private set; } = true;
 
+    /// <summary>Whether a crash has ever taken something along.</summary>
+    public bool HasLost { get; private set; }
+
     public string Epoch => $"epoch-{epochs}";
 
     /// <summary>Told of each commit, after it was made.</summary>
@@ -73,7 +76,7 @@ internal sealed class StoreServer
     {
         DropSessions();
         if (durable is { } kept)
-            Disk = kept;
+            (Disk, HasLost) = (kept, true);
         durable = null;
     }
 
