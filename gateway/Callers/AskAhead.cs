@@ -8,6 +8,7 @@ using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Limits;
 using JitGrains.Policy;
+using JitGrains.Principals;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.Limits;
 using JitGrains.Silo.Network;
@@ -19,6 +20,9 @@ namespace JitGrains.Gateway.Callers;
 internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking asking, RequestLookup requests, IGatewayLease lease, TimeProvider time)
 {
     private const int MaxBody = 16 * 1024;
+
+    private static readonly Problem NeedsCall = new Problem(
+        "binding-needs-request", 400, "This action needs the call itself", "Approval for it is for one exact call: send that call, and it is held.").With("field", "action");
 
     public async Task Handle(HttpContext context, Caller caller)
     {
@@ -35,25 +39,47 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
     /// <summary>Asks and answers; null, or why it was refused.</summary>
     private async Task<Problem?> Ask(HttpContext context, Caller caller, AskBody asked)
     {
-        if (!lease.IsLive)
-            return Problems.Unavailable("Requests cannot be raised at the moment.");
-        var policy = policies.Current;
-        if (policy.FindAction(asked.Action) is not var (api, action))
-            return Problems.BadRequest("action", "Policy has no such action.");
-        if (action.Binding == BindingKind.Payload)
+        if (policies.Current.FindAction(asked.Action) is (_, { Binding: BindingKind.Payload }))
+            return NeedsCall;
+        var (wanted, bad) = Examine(context, caller, asked);
+        if (wanted is null)
+            return bad;
+        var header = Answers.Decision(wanted.Decision, wanted.PolicyVersion);
+        if (wanted.Decision is not PolicyDecision.Approve)
         {
-            return new Problem("binding-needs-request", 400, "This action needs the call itself",
-                "Approval for it is for one exact call: send that call, and it is held.").With("field", "action");
+            return (wanted.Decision is PolicyDecision.Allow
+                ? new Problem("bad-request", 400, "No approval is needed", "A rule allows this action; just call it.").With("field", "action")
+                : GatewayProblems.OfDeny(wanted.Decision, "Policy does not let you ask for this.")).WithHeader(OwnHeaders.Decision, header);
         }
 
+        var (ask, accepted, refused) = await Raise(context, caller, asked, wanted);
+        if (accepted is null)
+            return refused!.Name is "bad-request" or "reason-required" ? refused : refused.WithHeader(OwnHeaders.Decision, header);
+        var task = requests.TaskOf(accepted.RequestId, ask!, await requests.FindRaised(accepted.RequestId));
+        context.Response.Headers.Location = task.StatusEndpoint;
+        context.Response.Headers[OwnHeaders.Decision] = header;
+        await Answers.Json(context, task, StatusCodes.Status201Created);
+        return null;
+    }
+
+    /// <summary>What is asked for and what policy says of it, or why it cannot be asked for like this.</summary>
+    public (Wanted? Wanted, Problem? Refused) Examine(HttpContext context, Caller caller, AskBody asked)
+    {
+        if (!lease.IsLive)
+            return (null, Problems.Unavailable("Requests cannot be raised at the moment."));
+        var policy = policies.Current;
+        if (policy.FindAction(asked.Action) is not var (api, action))
+            return (null, Problems.BadRequest("action", "Policy has no such action."));
+        if (caller.Scope?.Admits(api.Name, action.Name) == false)
+            return (null, GatewayProblems.OutOfScope);
         if (!TryResource(policy, action, asked, out var captures, out var resource, out var badResource))
-            return badResource;
+            return (null, badResource);
         if (!CallerText.TryMake(asked.Reason, "reason", asked.Ticket, "ticket", out var text, out var badText))
-            return badText;
+            return (null, badText);
 
         var origin = CallOrigins.Of(context);
         if (!policy.Admits(api, origin))
-            return GatewayProblems.NetworkDenied;
+            return (null, GatewayProblems.NetworkDenied);
         var decision = policy.Evaluate(new PolicyInput
         {
             Caller = caller,
@@ -63,32 +89,26 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
             Origin = origin,
             Now = time.GetUtcNow(),
         });
-        var header = Answers.Decision(decision, policy.Version);
-        if (decision is not PolicyDecision.Approve rule)
-        {
-            return (decision is PolicyDecision.Allow
-                ? new Problem("bad-request", 400, "No approval is needed", "A rule allows this action; just call it.").With("field", "action")
-                : GatewayProblems.OfDeny(decision, "Policy does not let you ask for this.")).WithHeader(OwnHeaders.Decision, header);
-        }
+        // Where a rule allows or denies there is no grant, and nothing to bind.
+        if (decision is PolicyDecision.Approve && action.Binding == BindingKind.Payload)
+            return (null, NeedsCall);
+        return (new Wanted(new ActionMatch.Found(api, action, captures, resource), decision, text, policy.Version), null);
+    }
 
+    /// <summary>Raises or joins under an approve rule.</summary>
+    public async Task<(Ask? Ask, AskAccepted? Accepted, Problem? Refused)> Raise(HttpContext context, Caller caller, AskBody asked, Wanted wanted)
+    {
+        var rule = (PolicyDecision.Approve)wanted.Decision;
         if (Limits(asked, rule.Terms) is { } tooMuch)
-            return tooMuch;
-        if (rule.Terms.ReasonRequired && text.Reason is null)
-            return GatewayProblems.ReasonRequired("reason");
-
-        var found = new ActionMatch.Found(api, action, captures, resource);
+            return (null, null, tooMuch);
+        if (rule.Terms.ReasonRequired && wanted.Text.Reason is null)
+            return (null, null, GatewayProblems.ReasonRequired("reason"));
         var window = asked.DurationSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : rule.Terms.DefaultWindow;
-        var ask = asks.Ahead(caller, found, rule.Terms, text, asked.Uses ?? rule.Terms.DefaultUses, window);
-        var raised = await asking.RaiseOrJoin(ask, new LimitedCall(ClientAddress.Of(context), caller, api.Name, action), join: null);
+        var ask = asks.Ahead(caller, wanted.Match, rule.Terms, wanted.Text, asked.Uses ?? rule.Terms.DefaultUses, window);
+        var raised = await asking.RaiseOrJoin(ask, new LimitedCall(ClientAddress.Of(context), caller, wanted.Match.Api.Name, wanted.Match.Action), join: null);
         if (raised.Reply is not { } reply)
-            return raised.Limited!.WithHeader(OwnHeaders.Decision, header);
-        if (reply.Value is not { } accepted)
-            return Problems.From(reply.Refusal!, time.GetUtcNow()).WithHeader(OwnHeaders.Decision, header);
-        var task = requests.TaskOf(accepted.RequestId, ask, await requests.FindRaised(accepted.RequestId));
-        context.Response.Headers.Location = task.StatusEndpoint;
-        context.Response.Headers[OwnHeaders.Decision] = header;
-        await Answers.Json(context, task, StatusCodes.Status201Created);
-        return null;
+            return (ask, null, raised.Limited!);
+        return reply.Value is { } accepted ? (ask, accepted, null) : (ask, null, Problems.From(reply.Refusal!, time.GetUtcNow()));
     }
 
     private static bool TryResource(
@@ -117,6 +137,13 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
         return null;
     }
 }
+
+/// <summary>What is asked for, as policy sees it.</summary>
+/// <param name="Match">Action and resource.</param>
+/// <param name="Decision">What policy says.</param>
+/// <param name="Text">What the caller says about it.</param>
+/// <param name="PolicyVersion">The policy that decided.</param>
+internal sealed record Wanted(ActionMatch.Found Match, PolicyDecision Decision, CallerText Text, string PolicyVersion);
 
 /// <summary>What is asked for, as sent.</summary>
 internal sealed record AskBody(string Action, IReadOnlyDictionary<string, string> Resource, string? Reason, string? Ticket, long? DurationSeconds, int? Uses)

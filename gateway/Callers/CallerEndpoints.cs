@@ -1,5 +1,6 @@
 using JitGrains.Approvals;
 using JitGrains.Gateway.Assertions;
+using JitGrains.Gateway.Exchange;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
 using JitGrains.Gateway.Hosting;
@@ -35,6 +36,7 @@ internal sealed class CallerEndpoints(
     IGrainFactory grains,
     Readiness readiness,
     PublishedKeys published,
+    TokenEndpoint exchange,
     IGatewayLease lease,
     IPolicyProvider policies,
     CallLimiter limiter,
@@ -67,6 +69,7 @@ internal sealed class CallerEndpoints(
             case ["jwks"]:
                 await OnGet(context, () => published.Answer(context));
                 return;
+            case ["token"]:
             case ["whoami"] or ["requests"] or ["requests", _] or ["grants"] or ["grants", _]:
                 break;
             default:
@@ -78,6 +81,12 @@ internal sealed class CallerEndpoints(
         if (limits?.Admits(api: null) == false)
         {
             await limits.Refuse(api: null);
+            return;
+        }
+
+        if (parts is ["token"])
+        {
+            await exchange.Handle(context, request, limits);
             return;
         }
 

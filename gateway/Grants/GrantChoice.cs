@@ -1,3 +1,5 @@
+using JitGrains.Policy;
+using JitGrains.Identity;
 using JitGrains.Approvals;
 using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.RequestPath;
@@ -14,17 +16,21 @@ internal sealed class GrantChoice(RestrictionsCopy restrictions, IStoreEpoch epo
     /// <param name="bound">The call.</param>
     /// <param name="terms">What the rule demands of a grant now.</param>
     /// <param name="onlyRequest">Only the grant of this approval request counts, where given.</param>
-    public Grant? Of(GrantsSnapshot snapshot, BoundCall bound, ApprovalTerms terms, string? onlyRequest)
+    public Grant? Of(GrantsSnapshot snapshot, BoundCall bound, ApprovalTerms terms, string? onlyRequest) =>
+        Of(snapshot, bound.Call.Caller, bound.Call.Match, bound.PayloadDigest, terms, onlyRequest);
+
+    /// <summary>The same of a call that is not there yet: its caller, its action and resource, and its digest where the action binds the payload.</summary>
+    public Grant? Of(GrantsSnapshot snapshot, Caller caller, ActionMatch.Found match, string? payloadDigest, ApprovalTerms terms, string? onlyRequest)
     {
         Grant? best = null;
         var now = time.GetUtcNow();
         var held = snapshot.Held.AsSpan();
         for (var i = 0; i < held.Length; i++)
         {
-            if (held[i].Action != bound.Call.Action.Name || held[i].UsesLeft is <= 0)
+            if (held[i].Action != match.Action.Name || held[i].UsesLeft is <= 0)
                 continue;
             var grant = held[i].Grant;
-            if ((onlyRequest is not null && grant.RequestId != onlyRequest) || !Covers(snapshot, i, bound, terms, now))
+            if ((onlyRequest is not null && grant.RequestId != onlyRequest) || !Covers(snapshot, i, caller, match, payloadDigest, terms, now))
                 continue;
             if (grant.Uses is null)
                 return grant;
@@ -34,17 +40,16 @@ internal sealed class GrantChoice(RestrictionsCopy restrictions, IStoreEpoch epo
         return best;
     }
 
-    private bool Covers(GrantsSnapshot snapshot, int place, BoundCall bound, ApprovalTerms terms, DateTimeOffset now)
+    private bool Covers(GrantsSnapshot snapshot, int place, Caller caller, ActionMatch.Found match, string? payloadDigest, ApprovalTerms terms, DateTimeOffset now)
     {
-        var call = bound.Call;
         var grant = snapshot.Held[place].Grant;
-        return grant.Covers(call.Action.Name, call.Match.Resource, bound.PayloadDigest)
-            && grant.Api == call.Api.Name
-            && grant.Binding == call.Action.Binding
+        return grant.Covers(match.Action.Name, match.Resource, payloadDigest)
+            && grant.Api == match.Api.Name
+            && grant.Binding == match.Action.Binding
             && grant.Epoch == epoch.Current
             // Its start is the approval, and it exists only since.
             && now < grant.ExpiresAt
             && !restrictions.Current.IsRevoked(grant)
-            && snapshot.StillStands(place, terms, call.Caller);
+            && snapshot.StillStands(place, terms, caller);
     }
 }

@@ -1,6 +1,7 @@
 using JitGrains.Gateway.Assertions;
 using JitGrains.Gateway.Callers;
 using JitGrains.Gateway.Injection;
+using JitGrains.Gateway.Exchange;
 using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
@@ -30,6 +31,7 @@ internal static class GatewayServices
         services.AddForwarding();
         services.AddAssertions();
         services.AddInjection();
+        services.AddExchange();
         services.AddOverload();
 
         services.AddSingleton<GrantViews>();

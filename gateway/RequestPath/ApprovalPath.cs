@@ -87,6 +87,12 @@ internal sealed class ApprovalPath(
 
     private async Task Proceed(BoundCall bound, PolicyDecision.Approve rule, CallerText text, string? named)
     {
+        if (bound.Call.Caller.Only is { } only)
+        {
+            await ByExchangedToken(bound, rule, only, named);
+            return;
+        }
+
         // A call that names a request is for that one: no other grant is used up for it.
         if (await grants.TryRun(bound, rule, named))
             return;
@@ -125,6 +131,29 @@ internal sealed class ApprovalPath(
                 await Refuse(call, rule, Problems.From(reply.Refusal!, time.GetUtcNow()));
                 break;
         }
+    }
+
+    /// <summary>A token that was exchanged for one grant runs under that one or not at all, and asks for nothing.</summary>
+    private async Task ByExchangedToken(BoundCall bound, PolicyDecision.Approve rule, OnlyRight only, string? named)
+    {
+        if (only.RequestId is not { } request)
+        {
+            await Refuse(bound.Call, rule, GatewayProblems.Denied("The token was given without an approval, which policy now demands. Exchange your own again."));
+            return;
+        }
+
+        if (named is not null && named != request)
+        {
+            await Refuse(bound.Call, rule, Problems.From(new Refusal.RequestMismatch(named), time.GetUtcNow()));
+            return;
+        }
+
+        if (await grants.TryRun(bound, rule, request))
+            return;
+        // News of the grant may be on its way.
+        views.Drop(bound.Call.Caller.Key);
+        if (!await grants.TryRun(bound, rule, request))
+            await Refuse(bound.Call, rule, await requests.WhyNotUsable(request));
     }
 
     private async Task Hold(BoundCall bound, PolicyDecision.Approve rule, Ask ask, string requestId)

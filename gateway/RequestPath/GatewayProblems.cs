@@ -18,6 +18,8 @@ internal static class GatewayProblems
 
     public static Problem OutOfScope { get; } = new("key-scope", 403, "Not what the key is for", "The API key is not for this action.");
 
+    public static Problem TokenForElse { get; } = new("token-for-something-else", 403, "The token is for something else", "The token was exchanged for one action, which this call is not.");
+
     public static Problem ReasonRequired(string field) =>
         new Problem("reason-required", 403, "A reason is required", $"Say why, in {field}.").With("field", field);
 

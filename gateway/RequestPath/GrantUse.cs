@@ -64,6 +64,19 @@ internal sealed class GrantUse(
         throw new TimeoutException("The caller's grants changed faster than one could be used.");
     }
 
+    /// <summary>A grant that a call of this kind could run under now, ahead of any call; null where there is none.</summary>
+    /// <param name="caller">Whose.</param>
+    /// <param name="match">The action, which does not bind the payload, and the resource.</param>
+    /// <param name="terms">What the rule demands of a grant now.</param>
+    /// <param name="onlyRequest">Only the grant of this approval request counts, where given.</param>
+    /// <param name="anew">Whether what is remembered may be behind.</param>
+    public async Task<Grant?> Find(Caller caller, ActionMatch.Found match, ApprovalTerms terms, string? onlyRequest, bool anew)
+    {
+        if (anew)
+            views.Drop(caller.Key);
+        return choice.Of(await views.Get(caller.Key), caller, match, payloadDigest: null, terms, onlyRequest);
+    }
+
     private async Task<bool> RunMany(BoundCall bound, PolicyDecision.Approve rule, Grant grant, GrantsSnapshot snapshot)
     {
         var call = bound.Call;

@@ -1,5 +1,6 @@
 using JitGrains.Audit;
 using JitGrains.Gateway.Callers;
+using JitGrains.Gateway.Exchange;
 using JitGrains.Gateway.Executions;
 using JitGrains.Gateway.Forwarding;
 using JitGrains.Gateway.Grants;
@@ -27,7 +28,7 @@ namespace JitGrains.Gateway.RequestPath;
 internal sealed class RequestPipeline(
     IPolicyProvider policies,
     IAddressTables addresses,
-    ITokenValidator tokens,
+    ExchangedTokens tokens,
     CallerEndpoints own,
     ApprovalPath approvals,
     CallRunner runner,
@@ -173,6 +174,12 @@ internal sealed class RequestPipeline(
     {
         var decision = call.Policy.Evaluate(call.InputAt(time.GetUtcNow()));
         metrics.Request(Answers.Word(decision), call.Api.Name);
+        if (call.Caller.Only is { } only && !IsFor(only, call, decision))
+        {
+            await RefuseToken(call.Context, call.About(decision), call.Api);
+            return;
+        }
+
         if (decision is PolicyDecision.Approve approve && call.Api.Mode == ApiMode.Enforce)
         {
             await approvals.Handle(call, approve);
@@ -196,6 +203,27 @@ internal sealed class RequestPipeline(
             await Deny(call.Context, ticket, decision, call.Policy, call.Api);
     }
 
+    /// <summary>
+    /// Whether a token that was exchanged for one thing is for this: the same action and resource, and decided as it was then. What
+    /// an API that only observes would let through anyway is not what it was given for.
+    /// </summary>
+    private static bool IsFor(OnlyRight only, Call call, PolicyDecision decision) =>
+        only.Action == call.Action.Name
+        && (only.Resource is null || only.Resource == call.Match.Resource)
+        && (decision switch
+        {
+            PolicyDecision.Allow => only.RequestId is null,
+            PolicyDecision.Approve => call.Api.Mode == ApiMode.Enforce,
+            _ => call.Api.Mode == ApiMode.Enforce,
+        });
+
+    private async Task RefuseToken(HttpContext context, CallFacts facts, ApiDefinition? api)
+    {
+        using var ticket = await journal.Begin(facts, context.RequestAborted);
+        ticket?.Write(AuditTypes.CallDenied, more: new AuditField("exchanged_token", "for-something-else"));
+        await Answers.Refuse(context, ticket is null ? JournalFull : GatewayProblems.TokenForElse, api);
+    }
+
     /// <summary>No action has this method and path: the default is deny, and where the API observes, it is said and forwarded.</summary>
     private async Task Unmatched(HttpContext context, CallOrigin origin, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, BufferedBody? body)
     {
@@ -205,6 +233,11 @@ internal sealed class RequestPipeline(
         if (ticket is null)
         {
             await Answers.Refuse(context, JournalFull, outline.Api);
+        }
+        else if (caller.Only is not null)
+        {
+            ticket.Write(AuditTypes.CallDenied, more: new AuditField("exchanged_token", "for-something-else"));
+            await Answers.Refuse(context, GatewayProblems.TokenForElse, outline.Api);
         }
         else if (outline.Api is { Mode: ApiMode.Observe } api)
         {

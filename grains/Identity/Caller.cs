@@ -32,6 +32,9 @@ public sealed record Caller
     /// <summary>What the API key is for by which the call is made; null where it is made otherwise.</summary>
     public KeyScope? Scope { get; init; }
 
+    /// <summary>The one thing that the token is for, where it was exchanged for that; null where it is for all that its caller may do.</summary>
+    public OnlyRight? Only { get; init; }
+
     /// <summary>When the token was issued.</summary>
     public required DateTimeOffset TokenIssuedAt { get; init; }
 
@@ -90,3 +93,9 @@ public sealed record Caller
         string[] Groups,
         SignIn SignIn);
 }
+
+/// <summary>The one thing that a token is for.</summary>
+/// <param name="Action">The action.</param>
+/// <param name="Resource">The resource, or null for any.</param>
+/// <param name="RequestId">The approval request whose grant it rests on; null where a rule allows the action without one.</param>
+public sealed record OnlyRight(string Action, string? Resource, string? RequestId);

@@ -15,6 +15,11 @@ public interface ITokenValidator
     /// <param name="now">The time of the call.</param>
     /// <param name="cancellation">Ends waiting for an issuer's keys.</param>
     ValueTask<TokenResult> ValidateAsync(in Credentials presented, DateTimeOffset now, CancellationToken cancellation);
+
+    /// <summary>Why nobody may call over a connection with this client certificate, whatever else is presented; null where that is no reason.</summary>
+    /// <param name="certificate">The connection's client certificate.</param>
+    /// <param name="now">The time of the call.</param>
+    TokenResult? ProblemOf(PresentedCertificate certificate, DateTimeOffset now);
 }
 
 /// <summary>The validator: issuers are pinned by exact name, each with its own keys and algorithms. Thread-safe.</summary>
@@ -91,6 +96,9 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
             return ValueTask.FromResult(possession.Problem(known.Bound, presented, isDpop, hash, now) ?? known.Result);
         return VerifyAsync(token.ToString(), hash, presented, isDpop, now, cancellation);
     }
+
+    /// <inheritdoc/>
+    public TokenResult? ProblemOf(PresentedCertificate certificate, DateTimeOffset now) => OfCertificate(certificate, alone: false, now);
 
     /// <summary>What the certificate alone answers: a caller where there is no token, a refusal where it must not be used; null where the token says who calls.</summary>
     private TokenResult? OfCertificate(PresentedCertificate certificate, bool alone, DateTimeOffset now) => certificates?.Look(certificate, now) switch

@@ -45,6 +45,8 @@ internal sealed class SimTokens : ITokenValidator
         var name = presented.Authorization.ToString().Replace("Bearer ", "", StringComparison.Ordinal);
         return ValueTask.FromResult<TokenResult>(new TokenResult.Valid(People.Caller(name, now)));
     }
+
+    public TokenResult? ProblemOf(PresentedCertificate certificate, DateTimeOffset now) => null;
 }
 
 /// <summary>Ids by the dice.</summary>
