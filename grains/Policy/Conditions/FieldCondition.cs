@@ -99,8 +99,6 @@ internal sealed record FieldCondition(FieldSource Source, string Name, Immutable
                 continue;
             if (found.Kind != FieldKind.Missing || parameter.Name != Name)
                 return FieldValue.Unreadable("the parameter is there more than once, or under a name that may be read as this one");
-            if (!context.Strict && parameter.Value?.Contains(';', StringComparison.Ordinal) == true)
-                return FieldValue.Unreadable("its value may end at a semicolon");
             found = parameter.Value is null ? FieldValue.Valueless : FieldValue.OfText(parameter.Value, context.Strict ? Reading.Exact : Reading.Loose);
         }
 
