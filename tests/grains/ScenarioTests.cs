@@ -23,7 +23,7 @@ public sealed class ScenarioTests
         Assert.Equal(RequestStatus.Pending, (await host.ReadModel.GetRequestAsync(ask.RequestId))!.Status);
 
         await host.VoteAsync(ask.RequestId, Sample.Bob, VoteDecision.Approve);
-        await held.Decided.WaitAsync(TimeSpan.FromSeconds(30));
+        await held.Decided.WaitAsync(TimeSpan.FromMinutes(2));
         // Whoever was woken finds the grant: approved shows only once it exists.
         var shown = (await host.ReadModel.GetRequestAsync(ask.RequestId))!;
         Assert.Equal(RequestStatus.Approved, shown.Status);

@@ -20,6 +20,8 @@ internal sealed class Lane : IAsyncDisposable
     private readonly Upstream upstream;
     private readonly GatewayFixture gateway;
     private readonly List<SentCase> sent = [];
+    // What failed on the way, and that no server has told of yet: one may write its line long after.
+    private readonly List<Decided> missing = [];
     private long judged;
 
     private Lane(Upstream upstream, GatewayFixture gateway) => (this.upstream, this.gateway) = (upstream, gateway);
@@ -107,6 +109,7 @@ internal sealed class Lane : IAsyncDisposable
         var wrong = new List<Wrong>();
         // What lost its X-Case on the way is told apart by the order alone.
         var left = received.ToList();
+        wrong.AddRange(Late(left));
         foreach (var decided in forwarded)
         {
             var at = left.FindIndex(r => r.Case == decided.Case);
@@ -118,9 +121,13 @@ internal sealed class Lane : IAsyncDisposable
                 left.RemoveAt(at);
                 wrong.AddRange(Verdict.Of(decided, seen).Select(w => new Wrong(Of(decided.Case), $"{Name}: {w}; decided {decided}, received {seen.Method} {seen.Target}")));
             }
-            else if (!decided.Failed)
+            else if (decided.Failed)
             {
-                // What failed on the way may never have got there.
+                // It may never have got there.
+                missing.Add(decided);
+            }
+            else
+            {
                 wrong.Add(new(Of(decided.Case), $"{Name}: {decided} was forwarded and never received"));
             }
         }
@@ -128,6 +135,22 @@ internal sealed class Lane : IAsyncDisposable
         wrong.AddRange(left.Select(r => new Wrong(Of(r.Case), $"{Name}: received and never decided on: {r.Method} {r.Target}")));
         wrong.AddRange(sent.Where(s => s.Case.MustPass && !s.Passed).Select(s => new Wrong(s.Case, $"{Name}: should have passed and did not")));
         sent.Clear();
+        return wrong;
+    }
+
+    /// <summary>Takes out, and judges, what servers tell late of requests that were judged before.</summary>
+    private List<Wrong> Late(List<Seen> received)
+    {
+        var wrong = new List<Wrong>();
+        foreach (var decided in missing.ToList())
+        {
+            if (received.Find(r => r.Case == decided.Case) is not { } seen)
+                continue;
+            received.Remove(seen);
+            missing.Remove(decided);
+            wrong.AddRange(Verdict.Of(decided, seen).Select(w => new Wrong(null, $"{Name}: {w}; decided {decided}, received {seen.Method} {seen.Target}")));
+        }
+
         return wrong;
     }
 

@@ -7,9 +7,9 @@ namespace JitGrains.WaysTests;
 internal static class RawCall
 {
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(300);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    /// <summary>Sends it and reads what comes, until the gateway closes, or is silent for a while. Returns whether an upstream answered.</summary>
+    /// <summary>Sends it and reads what comes until the gateway closes; where it is silent for a while, ends the request first. Returns whether an upstream answered.</summary>
     public static async Task<bool> Send(Uri gateway, byte[] request, bool mustPass)
     {
         using var tcp = new TcpClient { NoDelay = true };
@@ -17,20 +17,33 @@ internal static class RawCall
         var stream = tcp.GetStream();
         var answer = new StringBuilder();
         var buffer = new byte[16 * 1024];
+        var waits = !mustPass;
         try
         {
             await stream.WriteAsync(request);
             while (true)
             {
-                // Whoever waits for more of the request will not get it.
-                using var limit = new CancellationTokenSource(mustPass ? Patience : Quiet);
-                var read = await stream.ReadAsync(buffer, limit.Token);
+                using var limit = new CancellationTokenSource(waits ? Quiet : Patience);
+                int read;
+                try
+                {
+                    read = await stream.ReadAsync(buffer, limit.Token);
+                }
+                catch (OperationCanceledException) when (waits)
+                {
+                    // Whoever waits for more of the request will not get it. The gateway is told, and its own end of the connection is
+                    // waited for: only then is it done with the request, however late it began.
+                    waits = false;
+                    tcp.Client.Shutdown(SocketShutdown.Send);
+                    continue;
+                }
+
                 if (read == 0)
                     break;
                 answer.Append(Encoding.Latin1.GetString(buffer, 0, read));
             }
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
+        catch (IOException)
         {
             // What came until then is the answer.
         }

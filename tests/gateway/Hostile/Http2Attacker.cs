@@ -65,7 +65,7 @@ internal sealed class Http2Attacker : IDisposable
     /// <summary>Reads frames until one of this type comes, or the connection ends (null).</summary>
     public async Task<byte[]?> ReadUntil(byte type, uint? stream = null)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         var head = new byte[9];
         try
         {
@@ -90,7 +90,7 @@ internal sealed class Http2Attacker : IDisposable
     /// <summary>Reads on until the other side has closed the connection; fails if it does not.</summary>
     public async Task Closed()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         var buffer = new byte[64 * 1024];
         try
         {

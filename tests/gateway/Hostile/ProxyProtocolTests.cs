@@ -125,7 +125,7 @@ public sealed class ProxyProtocolTests
     private static async Task<string> Rest(TcpClient client, string send)
     {
         var all = new MemoryStream();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         try
         {
             await client.GetStream().WriteAsync(Encoding.Latin1.GetBytes(send));

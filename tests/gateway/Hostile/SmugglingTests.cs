@@ -132,7 +132,7 @@ public sealed partial class SmugglingTests : IAsyncLifetime
     {
         try
         {
-            return await caller.ReadToEnd().WaitAsync(TimeSpan.FromSeconds(30));
+            return await caller.ReadToEnd().WaitAsync(TimeSpan.FromMinutes(2));
         }
         catch (IOException)
         {

@@ -61,7 +61,7 @@ public sealed class ApiKeyTests
         var shown = list.Json["items"]![0]!;
         Assert.Equal(("billing", "active", "dev:user:alice"), (shown["name"]!.GetValue<string>(), shown["status"]!.GetValue<string>(), shown["owner"]!.GetValue<string>()));
         Assert.NotNull(shown["last_used_at"]);
-        Assert.DoesNotContain(secret.Split('_')[1], list.Body, StringComparison.Ordinal);
+        Assert.DoesNotContain(secret[ApiKeyText.Prefix.Length..^"_billing".Length], list.Body, StringComparison.Ordinal);
         Assert.DoesNotContain(ApiKeyText.HashOf(secret), list.Body, StringComparison.Ordinal);
         Assert.Empty((await gateway.Approver("GET", "keys", await gateway.Token("carol", agent: "agent:triage"))).Json["items"]!.AsArray());
 

@@ -105,7 +105,7 @@ public sealed class ExecutionTests
                 execution.Dispose();
                 return may;
             });
-            await Task.WhenAll(ended, started).WaitAsync(TimeSpan.FromSeconds(30));
+            await Task.WhenAll(ended, started).WaitAsync(TimeSpan.FromMinutes(2));
         }
     }
 

@@ -189,7 +189,7 @@ public sealed class StreamingTests
 
         response.Dispose();
 
-        await left.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await left.Task.WaitAsync(TimeSpan.FromMinutes(2));
     }
 
     public static TheoryData<string, int, string> CutAnswers()

@@ -13,7 +13,7 @@ internal static class RawClient
         await client.ConnectAsync(server.Host, server.Port);
         await using var stream = client.GetStream();
         await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         var answer = new StringBuilder();
         var buffer = new byte[4096];
         try

@@ -60,7 +60,7 @@ internal sealed class HostileCertificates : IAsyncDisposable
     /// <summary>Sends a request over a connection with a certificate, and reads the answer to the end of the connection.</summary>
     public async Task<string> Send(string certificate, string request)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         using var client = new TcpClient();
         await client.ConnectAsync(Address.Host, Address.Port, limit.Token);
         await using var tls = new SslStream(client.GetStream());

@@ -36,7 +36,7 @@ public class OutboxDispatcherTests
         epoch.Current = "2";
         foreach (var service in engine.GetServices<IHostedService>())
             await service.StartAsync(CancellationToken.None);
-        var grant = (await sent.Grant.Task.WaitAsync(TimeSpan.FromSeconds(30))).Grant;
+        var grant = (await sent.Grant.Task.WaitAsync(TimeSpan.FromMinutes(2))).Grant;
         Assert.Equal("1", grant.Epoch);
         foreach (var service in engine.GetServices<IHostedService>())
             await service.StopAsync(CancellationToken.None);

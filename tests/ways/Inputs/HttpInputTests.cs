@@ -8,7 +8,7 @@ namespace JitGrains.WaysTests.Inputs;
 /// <summary>Spoilt tokens, bodies, cursors and ids at the gateway's own endpoints and the control plane: a clear refusal each time.</summary>
 public sealed class HttpInputTests : IAsyncLifetime
 {
-    private readonly HttpClient client = new() { Timeout = TimeSpan.FromSeconds(20) };
+    private readonly HttpClient client = new() { Timeout = TimeSpan.FromMinutes(2) };
     private GatewayFixture gateway = null!;
     private string alice = "";
     private string bob = "";

@@ -91,7 +91,7 @@ internal sealed class ProcessUpstream : Upstream
     private static async Task Listens(int port, Process server)
     {
         using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (!server.HasExited)
         {
             try

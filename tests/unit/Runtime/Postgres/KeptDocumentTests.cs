@@ -129,6 +129,8 @@ public sealed class KeptDocumentTests
     /// <summary>Whether the grain's next turn has a document already, and what it holds.</summary>
     private static async Task<(bool Kept, int Sum)> LookAsync(EngineHarness engine, string key = "one")
     {
+        // The other process' last turn may still be giving the row free, and whoever finds it held reads it after the wait.
+        await Database.RunAsync(engine.Database!, $"SELECT FROM grains WHERE key = '{key}' FOR UPDATE");
         bool kept;
         await using (var session = await engine.Store.BeginTurnAsync(new GrainId("tally", key), readOnly: false, default))
         {
