@@ -22,7 +22,7 @@ public static class Quorum
             .ToArray();
 
         // One slot for each place to fill.
-        var slots = stages.SelectMany((stage, index) => Enumerable.Repeat(index, Math.Min(stage.Quorum, people.Length))).ToArray();
+        var slots = stages.SelectMany((stage, index) => Enumerable.Repeat(index, Math.Clamp(stage.Quorum, 0, people.Length))).ToArray();
         var takenBy = new int[slots.Length];
         Array.Fill(takenBy, -1);
         for (var person = 0; person < people.Length; person++)

@@ -2,6 +2,7 @@ using JitGrains.Audit;
 using JitGrains.Grants;
 using JitGrains.Outbox;
 using JitGrains.Principals;
+using JitGrains.Shell;
 using JitGrains.Wire;
 using static JitGrains.Approvals.RequestEvent;
 
@@ -109,7 +110,7 @@ public sealed partial class RequestMachine
                         StatusOf(e.Phase),
                         ask.Action,
                         ask.Resource,
-                        e.Phase == RequestPhase.Denied ? e.At + ask.Terms.DenialCooldown : null));
+                        e.Phase == RequestPhase.Denied ? e.At.Plus(ask.Terms.DenialCooldown) : null));
                 yield return Tell(after, "request.decided", e.At);
                 break;
             default:

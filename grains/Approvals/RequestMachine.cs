@@ -126,7 +126,7 @@ public sealed partial class RequestMachine : IStateMachine<RequestState, Request
         Resource = ask.Binding == BindingKind.Action ? null : ask.Resource,
         PayloadDigest = ask.Binding == BindingKind.Payload ? ask.PayloadDigest : null,
         NotBefore = at,
-        ExpiresAt = at + ask.Window,
+        ExpiresAt = at.Plus(ask.Window),
         Uses = ask.Uses,
         Rule = ask.Terms.Rule,
         PolicyVersion = ask.Terms.PolicyVersion,

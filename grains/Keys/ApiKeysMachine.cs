@@ -73,7 +73,7 @@ public sealed class ApiKeysMachine : IStateMachine<ApiKeysState, ApiKeysEvent>
             Owner = command.Owner,
             CreatedBy = command.By,
             CreatedAt = now,
-            ExpiresAt = now + (command.Lifetime < LongestLife ? command.Lifetime : LongestLife),
+            ExpiresAt = now.Plus(command.Lifetime < LongestLife ? command.Lifetime : LongestLife),
             Groups = command.Groups,
             Scope = command.Scope,
             Description = command.Description,
@@ -101,7 +101,7 @@ public sealed class ApiKeysMachine : IStateMachine<ApiKeysState, ApiKeysEvent>
             Recent = [.. state.Recent.Add(KeyValuePair.Create(e.CommandId, e.Key.Name)).TakeLast(Remembered)],
         },
         Revoked e => state with { Keys = state.Keys.SetItem(e.Key.Name, e.Key) },
-        Tidied e => state with { Keys = state.Keys.RemoveRange(state.Keys.Values.Where(k => e.At >= k.ExpiresAt + Keep).Select(k => k.Name)) },
+        Tidied e => state with { Keys = state.Keys.RemoveRange(state.Keys.Values.Where(k => e.At >= k.ExpiresAt.Plus(Keep)).Select(k => k.Name)) },
         _ => state,
     };
 
@@ -132,9 +132,9 @@ public sealed class ApiKeysMachine : IStateMachine<ApiKeysState, ApiKeysEvent>
     public IEnumerable<OutboxMessage> Effects(ApiKeysState after, ApiKeysEvent happened) => [];
 
     /// <inheritdoc/>
-    public DateTimeOffset? NextDue(ApiKeysState state) => state.Keys.Values.Select(k => (DateTimeOffset?)k.ExpiresAt + Keep).Min();
+    public DateTimeOffset? NextDue(ApiKeysState state) => state.Keys.Values.Select(k => (DateTimeOffset?)k.ExpiresAt.Plus(Keep)).Min();
 
     /// <inheritdoc/>
     public ImmutableArray<ApiKeysEvent> Tick(ApiKeysState state, DateTimeOffset now) =>
-        state.Keys.Values.Any(k => now >= k.ExpiresAt + Keep) ? [new Tidied(now)] : [];
+        state.Keys.Values.Any(k => now >= k.ExpiresAt.Plus(Keep)) ? [new Tidied(now)] : [];
 }

@@ -4,6 +4,7 @@ using JitGrains.Audit;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Outbox;
+using JitGrains.Shell;
 using JitGrains.Wire;
 using static JitGrains.Principals.PrincipalEvent;
 
@@ -218,7 +219,7 @@ public sealed partial class PrincipalMachine
 
     /// <summary>When an ended grant leaves; null while it is active or has an execution running.</summary>
     private static DateTimeOffset? LeavesAt(HeldGrant held) =>
-        held.Status == GrantStatus.Active || !held.Open.IsEmpty ? null : held.EndedAt + Linger;
+        held.Status == GrantStatus.Active || !held.Open.IsEmpty ? null : held.EndedAt?.Plus(Linger);
 
     private static DateTimeOffset? TidyDue(PrincipalState state) =>
         state.Grants.Values.Select(LeavesAt)

@@ -42,7 +42,7 @@ public sealed partial class PrincipalMachine : IStateMachine<PrincipalState, Pri
         var raised = ask with
         {
             RaisedAt = now,
-            DecideBy = now + ask.Terms.DecideWithin,
+            DecideBy = now.Plus(ask.Terms.DecideWithin),
             RecentlyExecuted = state.LastUses.TryGetValue(ask.RejoinKey, out var last) && now < last + RecentUse,
         };
         return new([new AskRaised(raised)], new AskAccepted(raised.RequestId, Raised: true, GrantId: null, raised));

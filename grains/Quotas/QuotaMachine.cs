@@ -37,7 +37,7 @@ public sealed class QuotaMachine : IStateMachine<QuotaState, QuotaEvent>
         var free = total - others.Sum(h => (long)h.Value.Parts);
         var parts = (int)Math.Max(Least(total), Math.Min(Math.Max(target, command.InUse), free));
         var time = command.For < LongestLease ? command.For : LongestLease;
-        return new([new Leased(command.Gateway, new QuotaHolding(parts, demand, now + time), now)], new QuotaLease(parts, gateways));
+        return new([new Leased(command.Gateway, new QuotaHolding(parts, demand, now.Plus(time)), now)], new QuotaLease(parts, gateways));
     }
 
     /// <summary>Takes a part back; one that nobody holds is no error.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using JitGrains.Identity;
+using JitGrains.Shell;
 
 namespace JitGrains.Sessions;
 
@@ -64,7 +65,7 @@ public sealed record Session
 
     /// <summary>From when on it is over, if it is not used meanwhile.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
-    public DateTimeOffset EndsAt => UsedAt + Idle < ExpiresAt ? UsedAt + Idle : ExpiresAt;
+    public DateTimeOffset EndsAt => UsedAt.Plus(Idle) is var unused && unused < ExpiresAt ? unused : ExpiresAt;
 }
 
 /// <summary>Sessions.</summary>

@@ -18,7 +18,7 @@ public sealed class SessionsMachine : IStateMachine<SessionsState, SessionsEvent
     /// <summary>Begins a session. The same again changes nothing.</summary>
     public static Decision<SessionsEvent, Session> Decide(SessionsState state, OpenSession command, DateTimeOffset now)
     {
-        var session = command.Session with { OpenedAt = now, UsedAt = now, ExpiresAt = now + command.Lifetime };
+        var session = command.Session with { OpenedAt = now, UsedAt = now, ExpiresAt = now.Plus(command.Lifetime) };
         if (state.Sessions.FirstOrDefault(s => s.Id == session.Id) is { } known)
             return new([], known);
         ImmutableArray<SessionsEvent> over = [.. Over(state, now)];
