@@ -7,6 +7,7 @@ internal static class ExchangeServices
     {
         services.AddSingleton<ExchangedTokens>();
         services.AddSingleton<PollPace>();
+        services.AddSingleton<SubjectTokens>();
         services.AddSingleton<TokenEndpoint>();
         return services;
     }

@@ -11,7 +11,7 @@ namespace JitGrains.Gateway.Exchange;
 
 /// <summary>
 /// Tokens that gateways give for one action: closed texts (AES-256-GCM, by a key that every gateway derives from what it has),
-/// which nobody else can read or make. Only calls through a gateway take them; the control plane and the gateway's own
+/// which nobody else can read or make. One that was had for a token that is bound to a key or a certificate is bound to the same. Only calls through a gateway take them; the control plane and the gateway's own
 /// endpoints know them as no token. Every other token is the validator's. Thread-safe.
 /// </summary>
 internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) : ITokenValidator
@@ -22,19 +22,21 @@ internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) 
     /// <summary>Longest one, in characters: it goes in a header.</summary>
     public const int MaxLength = 12 * 1024;
 
-    private const string Scheme = "Bearer ";
     private const int NonceBytes = 12;
     private const int TagBytes = 16;
     private static readonly TokenResult.Invalid Malformed = new(TokenCodes.Malformed, "The token is none that a gateway of this cluster gave.");
     private static readonly TokenResult.Invalid Over = new(TokenCodes.Expired, "The token has expired.");
 
+    private readonly Possession possession = new();
     private readonly SecretKey key = new(HKDF.DeriveKey(HashAlgorithmName.SHA256, keys.PayloadBinding.Span.ToArray(), 32, info: "jitgrains/1/exchanged-tokens"u8.ToArray()));
 
     /// <summary>A token for this caller, which says what it is for and until when; null where it would be too long.</summary>
-    public string? Make(Caller caller)
+    /// <param name="caller">Whose, for what, and until when.</param>
+    /// <param name="bound">What whoever presents it must prove to hold; null for nothing.</param>
+    public string? Make(Caller caller, Confirmation? bound)
     {
         var content = JsonSerializer.SerializeToUtf8Bytes(
-            new Content(caller.Principal, caller.Actors, caller.Excluded, caller.Groups, caller.Claims, caller.Scope, caller.TokenIssuedAt, caller.TokenExpiresAt, caller.Only!), JitJson.Options);
+            new Content(caller.Principal, caller.Actors, caller.Excluded, caller.Groups, caller.Claims, caller.Scope, caller.TokenIssuedAt, caller.TokenExpiresAt, caller.Only!, bound), JitJson.Options);
         var closed = new byte[NonceBytes + content.Length + TagBytes];
         var nonce = closed.AsSpan(0, NonceBytes);
         RandomNumberGenerator.Fill(nonce);
@@ -44,19 +46,31 @@ internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) 
         return token.Length <= MaxLength ? token : null;
     }
 
+    /// <summary>The key that a request for a token proves to hold, for one that is bound to none (<see cref="Possession.ProblemOfKey"/>).</summary>
+    public TokenResult? ProblemOfKey(in Credentials presented, string token, DateTimeOffset now, out string? thumbprint) => possession.ProblemOfKey(presented, token, now, out thumbprint);
+
     /// <inheritdoc/>
-    public ValueTask<TokenResult> ValidateAsync(in Credentials presented, DateTimeOffset now, CancellationToken cancellation) =>
-        presented.Authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            && header.AsSpan(Scheme.Length).Trim(' ') is var token && token.StartsWith(Prefix, StringComparison.Ordinal)
-            // A certificate that must not be used spoils every other way to call over its connection, and so this one.
-            ? ValueTask.FromResult((presented.Certificate is { } certificate ? others.ProblemOf(certificate, now) : null) ?? Open(token[Prefix.Length..], now))
-            : others.ValidateAsync(presented, now, cancellation);
+    public ValueTask<TokenResult> ValidateAsync(in Credentials presented, DateTimeOffset now, CancellationToken cancellation)
+    {
+        if (presented.Authorization is not [{ } header])
+            return others.ValidateAsync(presented, now, cancellation);
+        var isDpop = header.StartsWith("DPoP ", StringComparison.OrdinalIgnoreCase);
+        var token = isDpop || header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header.AsSpan(header.IndexOf(' ', StringComparison.Ordinal)).Trim(' ') : default;
+        if (!token.StartsWith(Prefix, StringComparison.Ordinal))
+            return others.ValidateAsync(presented, now, cancellation);
+        // A certificate that must not be used spoils every other way to call over its connection, and so this one.
+        if (presented.Certificate is { } certificate && others.ProblemOf(certificate, now) is { } spoilt)
+            return ValueTask.FromResult(spoilt);
+        var opened = Open(token[Prefix.Length..], now, out var bound);
+        return ValueTask.FromResult((opened is TokenResult.Valid ? possession.Problem(bound, presented, isDpop, token, now) : null) ?? opened);
+    }
 
     /// <inheritdoc/>
     public TokenResult? ProblemOf(PresentedCertificate certificate, DateTimeOffset now) => others.ProblemOf(certificate, now);
 
-    private TokenResult Open(ReadOnlySpan<char> token, DateTimeOffset now)
+    private TokenResult Open(ReadOnlySpan<char> token, DateTimeOffset now, out Confirmation? bound)
     {
+        bound = null;
         if (token.Length > MaxLength || !Base64Url.IsValid(token) || token.ContainsAny(" \t\r\n") || Base64Url.DecodeFromChars(token) is not { Length: > NonceBytes + TagBytes } closed)
             return Malformed;
         var opened = new byte[closed.Length - NonceBytes - TagBytes];
@@ -73,6 +87,7 @@ internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) 
         var content = JsonSerializer.Deserialize<Content>(opened, JitJson.Options)!;
         if (now >= content.ExpiresAt)
             return Over;
+        bound = content.Bound;
         return new TokenResult.Valid(new Caller
         {
             Principal = content.Principal,
@@ -89,5 +104,5 @@ internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) 
 
     private sealed record Content(
         PrincipalId Principal, ImmutableArray<PrincipalId> Actors, ImmutableArray<PrincipalId> Excluded, ImmutableHashSet<string> Groups,
-        ImmutableDictionary<string, JsonElement> Claims, KeyScope? Scope, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt, OnlyRight Only);
+        ImmutableDictionary<string, JsonElement> Claims, KeyScope? Scope, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt, OnlyRight Only, Confirmation? Bound);
 }

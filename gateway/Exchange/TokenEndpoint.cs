@@ -1,16 +1,15 @@
 using JitGrains.Approvals;
+using JitGrains.Audit;
 using JitGrains.Gateway.Callers;
-using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
+using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Limits;
 using JitGrains.Gateway.RequestPath;
-using JitGrains.Gateway.Telemetry;
 using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Policy;
 using JitGrains.Silo.ControlPlane;
-using JitGrains.Silo.Identity;
 
 namespace JitGrains.Gateway.Exchange;
 
@@ -19,8 +18,8 @@ namespace JitGrains.Gateway.Exchange;
 /// asked for, and whoever comes back has the token once it is given. Thread-safe.
 /// </summary>
 internal sealed class TokenEndpoint(
-    ITokenValidator tokens, ExchangedTokens exchanged, AskAhead asking, GrantUse grants, RequestLookup requests, HoldRoom holds, RestrictionsCopy restrictions, CallLimiter limiter,
-    PollPace pace, GatewayMetrics metrics, TimeProvider time)
+    SubjectTokens subjects, ExchangedTokens exchanged, AskAhead asking, GrantUse grants, RequestLookup requests, HoldRoom holds, GatewayJournal journal, PollPace pace, IIdGenerator ids,
+    TimeProvider time)
 {
     private const int MaxBody = 48 * 1024;
     private static readonly TimeSpan Life = TimeSpan.FromMinutes(10);
@@ -52,96 +51,75 @@ internal sealed class TokenEndpoint(
             return;
         }
 
-        if (await Authenticate(context, form) is { } caller)
+        switch (await subjects.Examine(context, form.SubjectToken))
         {
-            if (limits?.Admits(api: null, caller) == false)
+            case { Subject: { Caller: var caller } } when limits?.Admits(api: null, caller) == false:
                 await limits.Refuse(api: null);
-            else
-                await Exchange(context, request, form, caller);
-        }
-    }
-
-    /// <summary>Whose token it is; null where that was answered.</summary>
-    private async Task<Caller?> Authenticate(HttpContext context, ExchangeForm form)
-    {
-        if (limiter.Limiting.TooManyFailures(context) is { } tooMany)
-        {
-            metrics.Unauthenticated("limited");
-            await Answers.Refuse(context, tooMany);
-            return null;
-        }
-
-        var presented = new Credentials("Bearer " + form.SubjectToken, certificate: Credentials.Of(context).Certificate);
-        switch (await tokens.ValidateAsync(presented, time.GetUtcNow(), context.RequestAborted))
-        {
-            // What is bound to a key or a certificate is not to be had without it, proved or not.
-            case TokenResult.Valid { Caller.Claims: var claims } when claims.ContainsKey("cnf"):
-            case TokenResult.Invalid { Code: PossessionCodes.ProofMissing or PossessionCodes.CertificateMissing or PossessionCodes.CertificateMismatch }:
-                await Refuse(context, new OAuthError("invalid_request", "The subject_token is bound to a key or a certificate, and what it is exchanged for would not be."));
-                return null;
-            case TokenResult.Valid { Caller: var blocked } when restrictions.Current.IsBlocked(blocked):
-                await Refuse(context, new OAuthError("access_denied", Problems.Blocked.Detail) { Code = Problems.Blocked.Name });
-                return null;
-            case TokenResult.Valid valid:
-                return valid.Caller;
-            case TokenResult.Invalid invalid:
-                limiter.Limiting.Failed(context);
-                metrics.Unauthenticated(invalid.Code);
-                await Refuse(context, new OAuthError("invalid_request", "subject_token: " + invalid.Detail) { Code = invalid.Code });
-                return null;
-            case TokenResult.Unavailable unavailable:
-                metrics.Unauthenticated("unavailable");
-                await Answers.Refuse(context, Problems.Unavailable(unavailable.Detail));
-                return null;
+                return;
+            case { Subject: { } subject }:
+                await Exchange(context, request, form, subject);
+                return;
+            case { Error: { } wrong }:
+                await Refuse(context, wrong);
+                return;
+            case { Problem: { } problem }:
+                await Answers.Refuse(context, problem);
+                return;
             default:
-                throw new InvalidOperationException("Token results are closed.");
+                throw new InvalidOperationException("A subject_token is somebody's, or refused.");
         }
     }
 
-    private async Task Exchange(HttpContext context, CanonicalRequest request, ExchangeForm form, Caller caller)
+    private async Task Exchange(HttpContext context, CanonicalRequest request, ExchangeForm form, Subject subject)
     {
-        var (wanted, bad) = asking.Examine(context, caller, form.Asked);
+        var (wanted, bad) = asking.Examine(context, subject.Caller, form.Asked);
         if (wanted is null)
         {
             await Refuse(context, bad!);
             return;
         }
 
+        var exchange = new Exchanging(context, form, subject, wanted);
         switch (wanted.Decision)
         {
             case PolicyDecision.Allow:
-                await Give(context, form, caller, wanted, grant: null);
+                await Give(exchange, grant: null);
                 return;
             case PolicyDecision.Approve when wanted.Match.Api.Mode == ApiMode.Observe:
-                await Refuse(context, new OAuthError("access_denied", "The API only observes: no approval is asked for."));
+                await Refuse(exchange, new OAuthError("access_denied", "The API only observes: no approval is asked for."));
                 return;
             case PolicyDecision.Approve rule:
-                await ByGrant(context, request, form, caller, wanted, rule);
+                await ByGrant(exchange, request, rule);
                 return;
             default:
-                await Refuse(context, GatewayProblems.OfDeny(wanted.Decision, "Policy does not let you do this."));
+                var denied = GatewayProblems.OfDeny(wanted.Decision, "Policy does not let you do this.");
+                if (InOurWords(denied) is { } error)
+                    await Refuse(exchange, error);
+                else
+                    await Answers.Refuse(context, denied);
                 return;
         }
     }
 
-    private async Task ByGrant(HttpContext context, CanonicalRequest request, ExchangeForm form, Caller caller, Wanted wanted, PolicyDecision.Approve rule)
+    private async Task ByGrant(Exchanging exchange, CanonicalRequest request, PolicyDecision.Approve rule)
     {
+        var (context, form, caller, wanted) = (exchange.Context, exchange.Form, exchange.Subject.Caller, exchange.Wanted);
         var followed = form.RequestId is { } named ? await Own(caller, named, wanted) : null;
         if (form.RequestId is not null && followed is null)
         {
-            await Refuse(context, new OAuthError("invalid_grant", "There is no such request of yours for this."));
+            await Refuse(exchange, new OAuthError("invalid_grant", "There is no such request of yours for this."));
             return;
         }
 
         if (await Find(caller, wanted, rule, form.RequestId, anew: followed is { Status: RequestStatus.Approved }) is { } grant)
         {
-            await Give(context, form, caller, wanted, grant);
+            await Give(exchange, grant);
             return;
         }
 
         if (followed is { Status: not RequestStatus.Pending } over)
         {
-            await Ended(context, over.Id, over.Status);
+            await Ended(exchange, over.Id, over.Status);
             return;
         }
 
@@ -164,11 +142,11 @@ internal sealed class TokenEndpoint(
             return;
         var status = end.Request?.Status ?? RequestStatus.Pending;
         if (status == RequestStatus.Approved && await Find(caller, wanted, rule, id, anew: true) is { } given)
-            await Give(context, form, caller, wanted, given);
+            await Give(exchange, given);
         else if (status == RequestStatus.Pending)
             await Pending(context, id, end.Request?.ExpiresAt ?? time.GetUtcNow() + rule.Terms.DecideWithin);
         else
-            await Ended(context, id, status);
+            await Ended(exchange, id, status);
     }
 
     private Task<Grant?> Find(Caller caller, Wanted wanted, PolicyDecision.Approve rule, string? request, bool anew) =>
@@ -188,20 +166,21 @@ internal sealed class TokenEndpoint(
         });
     }
 
-    private Task Ended(HttpContext context, string id, RequestStatus status)
+    private Task Ended(Exchanging exchange, string id, RequestStatus status)
     {
         pace.Forget(id);
-        return Refuse(context, status switch
+        return Refuse(exchange, status switch
         {
             RequestStatus.Denied => new OAuthError("access_denied", "An approver denied it."),
             RequestStatus.Cancelled => new OAuthError("access_denied", "The request was taken back."),
             RequestStatus.Expired => new OAuthError("expired_token", "Nobody decided it in time."),
             _ => new OAuthError("invalid_grant", "What was approved has been used, has ended or was taken away."),
-        });
+        }, id);
     }
 
-    private async Task Give(HttpContext context, ExchangeForm form, Caller caller, Wanted wanted, Grant? grant)
+    private async Task Give(Exchanging exchange, Grant? grant)
     {
+        var (context, form, (caller, bound), wanted) = exchange;
         var now = time.GetUtcNow();
         var expires = now + Life;
         if (caller.TokenExpiresAt < expires)
@@ -209,10 +188,16 @@ internal sealed class TokenEndpoint(
         if (grant is not null && grant.ExpiresAt < expires)
             expires = grant.ExpiresAt;
         var resource = form.Asked.Resource.Count == 0 ? null : wanted.Match.Resource;
-        var only = new OnlyRight(wanted.Match.Action.Name, resource, grant?.RequestId);
-        if (exchanged.Make(caller with { TokenExpiresAt = expires, Only = only }) is not { } token)
+        var only = new OnlyRight(wanted.Match.Action.Name, resource, grant?.RequestId, "tk_" + ids.NewSuffix());
+        if (exchanged.Make(caller with { TokenExpiresAt = expires, Only = only }, bound) is not { } token)
         {
-            await Refuse(context, new OAuthError("invalid_request", "The subject_token says too much of its subject to be exchanged."));
+            await Refuse(exchange, new OAuthError("invalid_request", "The subject_token says too much of its subject to be exchanged."));
+            return;
+        }
+
+        if (!await Journal(exchange, AuditTypes.TokenGiven, only, grant?.RequestId, grant?.Id, AuditField.At("expires_at", expires)))
+        {
+            await Answers.Refuse(context, RequestPipeline.JournalFull);
             return;
         }
 
@@ -222,18 +207,40 @@ internal sealed class TokenEndpoint(
         {
             AccessToken = token,
             IssuedTokenType = ExchangeForm.AccessToken,
-            TokenType = "Bearer",
+            TokenType = bound?.Key is null ? "Bearer" : "DPoP",
             ExpiresIn = (long)(expires - now).TotalSeconds,
             AuthorizationDetails = new[] { new { Type = ExchangeForm.DetailType, only.Action, Resource = resource, Grant = grant?.Id, Request = grant?.RequestId } },
         });
     }
 
-    /// <summary>A problem in the words of this protocol, where it has one for it.</summary>
-    private static Task Refuse(HttpContext context, Problem problem) => problem.Status switch
+    /// <summary>Whether there was room for the entry: without it there is no token.</summary>
+    private async Task<bool> Journal(Exchanging exchange, string type, OnlyRight? only, string? request, string? grant, AuditField more)
     {
-        400 => Refuse(context, new OAuthError("invalid_authorization_details", problem.Detail) { Code = problem.Name }),
-        403 => Refuse(context, new OAuthError("access_denied", problem.Detail) { Code = problem.Name }),
-        _ => Answers.Refuse(context, problem),
+        var (context, _, (caller, _), wanted) = exchange;
+        var facts = new CallFacts(
+            caller with { Only = only }, wanted.PolicyVersion, HttpMethods.Post, wanted.Match.Api.Name, wanted.Match.Action.Name, wanted.Match.Resource, wanted.Decision.Rule, request, grant);
+        using var ticket = await journal.Begin(facts, context.RequestAborted);
+        ticket?.Write(type, more: more);
+        return ticket is not null;
+    }
+
+    /// <summary>Refuses somebody who is known something that there is, which is on record.</summary>
+    private async Task Refuse(Exchanging exchange, OAuthError error, string? request = null)
+    {
+        if (await Journal(exchange, AuditTypes.TokenRefused, null, request ?? (exchange.Form.RequestId is { } named && IdFormat.IsId(named, "rq_") ? named : null), null, new AuditField("error", error.Error)))
+            await Refuse(exchange.Context, error);
+        else
+            await Answers.Refuse(exchange.Context, RequestPipeline.JournalFull);
+    }
+
+    private static Task Refuse(HttpContext context, Problem problem) => InOurWords(problem) is { } error ? Refuse(context, error) : Answers.Refuse(context, problem);
+
+    /// <summary>A problem in the words of this protocol, where it has one for it.</summary>
+    private static OAuthError? InOurWords(Problem problem) => problem.Status switch
+    {
+        400 => new OAuthError("invalid_authorization_details", problem.Detail) { Code = problem.Name },
+        403 => new OAuthError("access_denied", problem.Detail) { Code = problem.Name },
+        _ => null,
     };
 
     private static Task Refuse(HttpContext context, OAuthError error)
@@ -241,4 +248,7 @@ internal sealed class TokenEndpoint(
         context.Response.Headers.Pragma = "no-cache";
         return Answers.Json(context, error, StatusCodes.Status400BadRequest);
     }
+
+    /// <summary>A request for a token, once it is known whose token it would be and for what.</summary>
+    private sealed record Exchanging(HttpContext Context, ExchangeForm Form, Subject Subject, Wanted Wanted);
 }

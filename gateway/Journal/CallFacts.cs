@@ -26,7 +26,7 @@ internal interface IJournalFacts
 internal sealed record CallFacts(
     Caller Caller, string Policy, string Method, string? Api, string? Action = null, string? Resource = null, string? Rule = null, string? Request = null, string? Grant = null) : IJournalFacts
 {
-    private const int MostFields = 19;
+    private const int MostFields = 20;
 
     /// <summary>The entry.</summary>
     public AuditDraft Draft(string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more)
@@ -45,6 +45,7 @@ internal sealed record CallFacts(
         fields.Add(new("policy", Policy));
         Add("request", Request);
         Add("grant", Grant);
+        Add("token", Caller.Only?.TokenId);
         if (outcome is null)
             fields.Add(AuditField.At("started_at", startedAt));
         else

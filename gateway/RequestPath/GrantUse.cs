@@ -174,7 +174,7 @@ internal sealed class GrantUse(
         try
         {
             var reply = await grains.GetGrain<IPrincipalGrain>(call.Caller.Key).Consume(new ConsumeCommand(
-                id, grant.Id, incarnation, call.Action.Name, call.Match.Resource, bound.PayloadDigest, bound.RejoinKey, call.Policy.Version));
+                id, grant.Id, incarnation, call.Action.Name, call.Match.Resource, bound.PayloadDigest, bound.RejoinKey, call.Policy.Version, call.Caller.Only?.TokenId));
             metrics.Consumed(time.GetElapsedTime(began), reply.Value is null);
             return reply;
         }

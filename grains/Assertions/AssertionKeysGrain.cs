@@ -11,7 +11,7 @@ public sealed class AssertionKeysGrain(
     AuditSealer sealer)
     : MachineGrain<AssertionKeysState, AssertionKeyTaken>(new AssertionKeysMachine(), document, clock, sealer), IAssertionKeysGrain
 {
-    /// <summary>Never used: nothing here is audited.</summary>
+    /// <inheritdoc/>
     protected override string AuditSource => "assertionkeys";
 
     /// <inheritdoc/>

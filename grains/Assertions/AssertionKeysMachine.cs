@@ -71,8 +71,18 @@ public sealed class AssertionKeysMachine : IStateMachine<AssertionKeysState, Ass
     /// <inheritdoc/>
     public AssertionKeysState Apply(AssertionKeysState state, AssertionKeyTaken happened) => Next(state, happened);
 
-    /// <summary>Nobody's access depends on it.</summary>
-    public IEnumerable<AuditDraft> Audit(AssertionKeysState before, AssertionKeyTaken happened) => [];
+    /// <summary>Which key signs from when to when, and which are gone: upstreams believe what is signed with them.</summary>
+    public IEnumerable<AuditDraft> Audit(AssertionKeysState before, AssertionKeyTaken happened) =>
+    [
+        new AuditDraft(AuditTypes.AssertionKeyTaken,
+        [
+            new("key", happened.Key.KeyId),
+            AuditField.At("signs_from", happened.Key.SignsFrom),
+            AuditField.At("signs_until", happened.Key.SignsUntil),
+            AuditField.At("published_until", happened.Key.PublishedUntil),
+            .. AuditField.Optional("gone", string.Join(' ', before.Keys.Where(k => happened.At >= k.PublishedUntil).Select(k => k.KeyId)), personal: false),
+        ]),
+    ];
 
     /// <inheritdoc/>
     public IEnumerable<OutboxMessage> Effects(AssertionKeysState after, AssertionKeyTaken happened) => [];

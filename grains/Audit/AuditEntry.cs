@@ -57,6 +57,15 @@ public static class AuditTypes
     /// <summary>A call that an observing API let through and enforce would not have, from a gateway's journal.</summary>
     public const string CallObserved = "call.observed";
 
+    /// <summary>A token for one action was given in exchange for a caller's own, from a gateway's journal.</summary>
+    public const string TokenGiven = "token.given";
+
+    /// <summary>Such a token was refused, to a caller who was known, from a gateway's journal.</summary>
+    public const string TokenRefused = "token.refused";
+
+    /// <summary>A key that signs assertions was taken.</summary>
+    public const string AssertionKeyTaken = "assertion_key.taken";
+
     /// <summary>A chain was opened.</summary>
     public const string ChainOpened = "chain.opened";
 

@@ -65,4 +65,7 @@ public sealed record ExecutionRecord
 
     /// <summary>Its outcome; null while it runs.</summary>
     [Id(8)] public ExecutionOutcome? Outcome { get; init; }
+
+    /// <summary>The exchanged token by which the call was made; null where it was made otherwise.</summary>
+    [Id(9)] public string? TokenId { get; init; }
 }

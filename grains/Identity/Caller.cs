@@ -98,4 +98,5 @@ public sealed record Caller
 /// <param name="Action">The action.</param>
 /// <param name="Resource">The resource, or null for any.</param>
 /// <param name="RequestId">The approval request whose grant it rests on; null where a rule allows the action without one.</param>
-public sealed record OnlyRight(string Action, string? Resource, string? RequestId);
+/// <param name="TokenId">The token's id, by which the audit trail tells what was done with it.</param>
+public sealed record OnlyRight(string Action, string? Resource, string? RequestId, string? TokenId = null);

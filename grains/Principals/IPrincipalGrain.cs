@@ -85,6 +85,7 @@ public sealed record AskAccepted(
 /// <param name="PayloadDigest">The call's keyed digest, where its action binds the payload.</param>
 /// <param name="RejoinKey">What makes identical calls identical.</param>
 /// <param name="PolicyVersion">The policy by which the gateway checked the call just before.</param>
+/// <param name="TokenId">The exchanged token by which the call is made, or null.</param>
 [GenerateSerializer, Alias("jit.ConsumeCommand")]
 public sealed record ConsumeCommand(
     [property: Id(0)] string ExecutionId,
@@ -94,7 +95,8 @@ public sealed record ConsumeCommand(
     [property: Id(4)] string Resource,
     [property: Id(5)] string? PayloadDigest,
     [property: Id(6)] string RejoinKey,
-    [property: Id(7)] string PolicyVersion);
+    [property: Id(7)] string PolicyVersion,
+    [property: Id(8)] string? TokenId = null);
 
 /// <summary>What came of an execution.</summary>
 [GenerateSerializer, Alias("jit.OutcomeCommand")]

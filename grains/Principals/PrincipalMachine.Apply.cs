@@ -84,6 +84,7 @@ public sealed partial class PrincipalMachine
                     new("execution", x.Id),
                     new("incarnation", x.Incarnation),
                     new("uses_left", (before.Grants[x.GrantId].UsesLeft - 1)?.ToString() ?? "unlimited"),
+                    .. AuditField.Optional("token", x.TokenId, personal: false),
                 ]);
                 break;
             case GrantEnded { Status: not GrantStatus.Consumed } e:

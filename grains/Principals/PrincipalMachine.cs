@@ -90,6 +90,7 @@ public sealed partial class PrincipalMachine : IStateMachine<PrincipalState, Pri
             Action = command.Action,
             Resource = command.Resource,
             StartedAt = now,
+            TokenId = command.TokenId,
         };
         ImmutableArray<PrincipalEvent> events = [new UseTaken(execution, command.RejoinKey)];
         if (held.UsesLeft == 1)

@@ -6,7 +6,7 @@ namespace JitGrains.Silo.Identity;
 /// <summary>What a token is bound to (<c>cnf</c>, RFC 7800): whoever presents it must prove to hold it. Immutable.</summary>
 /// <param name="Certificate">The client certificate, as <c>x5t#S256</c> of RFC 8705; null where none is asked for.</param>
 /// <param name="Key">The key of DPoP proofs, as <c>jkt</c> of RFC 9449; null where none is asked for.</param>
-internal sealed record Confirmation(string? Certificate, string? Key)
+public sealed record Confirmation(string? Certificate, string? Key)
 {
     /// <summary>Reads the claim; false where it asks for something that cannot be checked here, which is no reason to do without.</summary>
     public static bool TryRead(ImmutableDictionary<string, JsonElement> claims, out Confirmation? bound)

@@ -23,10 +23,10 @@ public readonly struct Credentials
         (Authorization, Proof, Certificate, Method, this.url) = (authorization, proof, certificate, method, url);
     }
 
-    private Credentials(HttpRequest request)
+    private Credentials(HttpRequest request, StringValues authorization)
     {
         this.request = request;
-        Authorization = request.Headers.Authorization;
+        Authorization = authorization;
         Proof = request.Headers["DPoP"];
         // Features that are not the server's own are looked for slowly, and without https there is none.
         Certificate = request.IsHttps ? request.HttpContext.Features.Get<PresentedCertificate>() : null;
@@ -45,8 +45,17 @@ public readonly struct Credentials
     /// <summary>The method, as sent.</summary>
     public string Method { get; }
 
+    /// <summary>
+    /// Whether the token is what the request is about, and not who makes it: its proof then needs to name no token, and there is no scheme
+    /// that would say whether one is there (RFC 9449, section 5).
+    /// </summary>
+    public bool IsTokenRequest { get; init; }
+
     /// <summary>What a request presents.</summary>
-    public static Credentials Of(HttpContext context) => new(context.Request);
+    public static Credentials Of(HttpContext context) => new(context.Request, context.Request.Headers.Authorization);
+
+    /// <summary>What a request for a token presents, along with the token that it would exchange.</summary>
+    public static Credentials OfTokenRequest(HttpContext context, string token) => new(context.Request, "Bearer " + token) { IsTokenRequest = true };
 
     /// <summary>The address that the caller used, without query: scheme, authority and path as sent. Put together anew at each call.</summary>
     public string Url()

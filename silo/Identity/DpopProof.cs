@@ -38,7 +38,8 @@ internal sealed class DpopProof
 
     public string Url { get; private init; } = "";
 
-    public string TokenHash { get; private init; } = "";
+    /// <summary>The token's hash, null where it names none.</summary>
+    public string? TokenHash { get; private init; }
 
     public DateTimeOffset IssuedAt { get; private init; }
 
@@ -53,7 +54,7 @@ internal sealed class DpopProof
         if (!header.TryGetValue("jwk", out var jwk) || jwk.ValueKind != JsonValueKind.Object || ThumbprintOf(jwk, algorithm) is not { } thumbprint)
             return null;
         if (TextOf(claims, "jti") is not { Length: > 0 and <= MaxId } id || TextOf(claims, "htm") is not { } method || TextOf(claims, "htu") is not { } url
-            || TextOf(claims, "ath") is not { } hash || !claims.TryGetValue("iat", out var iat) || iat.ValueKind != JsonValueKind.Number
+            || (TextOf(claims, "ath") is var hash && hash is null && claims.ContainsKey("ath")) || !claims.TryGetValue("iat", out var iat) || iat.ValueKind != JsonValueKind.Number
             || !iat.TryGetDouble(out var seconds) || seconds is not (> 0 and < 253_000_000_000))
         {
             return null;

@@ -9,7 +9,7 @@ namespace JitGrains.Silo.Identity;
 /// Whether who presents a bound token holds what it is bound to: the connection's certificate (RFC 8705, section 3), or the key of a
 /// DPoP proof (RFC 9449, section 4.3). Asked for each call, for tokens that were verified before too. Thread-safe.
 /// </summary>
-internal sealed class Possession(int capacity = Possession.ProofsRemembered)
+public sealed class Possession(int capacity = Possession.ProofsRemembered)
 {
     /// <summary>How long a proof is good for, and how far its clock may be ahead.</summary>
     internal static readonly TimeSpan ProofAge = TimeSpan.FromSeconds(60);
@@ -24,9 +24,39 @@ internal sealed class Possession(int capacity = Possession.ProofsRemembered)
     /// <param name="bound">What it is bound to, or null.</param>
     /// <param name="presented">What came with it.</param>
     /// <param name="isDpop">Whether its scheme was DPoP, and not Bearer.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="now">The time of the call.</param>
+    public TokenResult? Problem(Confirmation? bound, in Credentials presented, bool isDpop, ReadOnlySpan<char> token, DateTimeOffset now) =>
+        TokenHash.TryOf(token, out var hash) ? Problem(bound, presented, isDpop, hash, now) : Refused(TokenCodes.Malformed, "No token has such characters.");
+
+    /// <summary>
+    /// The key that a request for a token proves to hold, though the token that it would exchange is bound to none (RFC 9449, section 5): the new
+    /// one is bound to that. Null where there is no proof.
+    /// </summary>
+    /// <param name="presented">What came with the request.</param>
+    /// <param name="token">The token that it would exchange.</param>
+    /// <param name="now">The time of the request.</param>
+    /// <param name="key">The key's thumbprint.</param>
+    /// <returns>Why the proof is refused, or null.</returns>
+    public TokenResult? ProblemOfKey(in Credentials presented, ReadOnlySpan<char> token, DateTimeOffset now, out string? key)
+    {
+        key = null;
+        if (presented.Proof.Count == 0)
+            return null;
+        if (!TokenHash.TryOf(token, out var hash))
+            return Refused(TokenCodes.Malformed, "No token has such characters.");
+        var problem = OfProof(null, presented, hash, now, out var proof);
+        key = problem is null ? proof!.Thumbprint : null;
+        return problem;
+    }
+
+    /// <summary>Why the token does not count, or null.</summary>
+    /// <param name="bound">What it is bound to, or null.</param>
+    /// <param name="presented">What came with it.</param>
+    /// <param name="isDpop">Whether its scheme was DPoP, and not Bearer.</param>
     /// <param name="token">The token's hash.</param>
     /// <param name="now">The time of the call.</param>
-    public TokenResult? Problem(Confirmation? bound, in Credentials presented, bool isDpop, in TokenHash token, DateTimeOffset now)
+    internal TokenResult? Problem(Confirmation? bound, in Credentials presented, bool isDpop, in TokenHash token, DateTimeOffset now)
     {
         if (bound?.Certificate is { } thumbprint)
         {
@@ -37,27 +67,29 @@ internal sealed class Possession(int capacity = Possession.ProofsRemembered)
         }
 
         if (bound?.Key is { } key)
-            return isDpop ? OfProof(key, presented, token, now) : Refused(PossessionCodes.ProofMissing, "The token is bound to a key: it needs the scheme DPoP and a proof.");
+            return isDpop || presented.IsTokenRequest ? OfProof(key, presented, token, now, out _) : Refused(PossessionCodes.ProofMissing, "The token is bound to a key: it needs the scheme DPoP and a proof.");
         // Otherwise whoever stole a token could leave out what it is bound to.
         return isDpop ? Refused(PossessionCodes.ProofUnbound, "The token is not bound to a key, so its scheme is Bearer.") : null;
     }
 
-    private TokenResult? OfProof(string key, in Credentials presented, in TokenHash token, DateTimeOffset now)
+    private TokenResult? OfProof(string? key, in Credentials presented, in TokenHash token, DateTimeOffset now, out DpopProof? proof)
     {
+        proof = null;
         if (presented.Proof.Count == 0)
             return Refused(PossessionCodes.ProofMissing, "The token is bound to a key, and there is no DPoP header.");
-        if (presented.Proof.Count > 1 || DpopProof.TryRead(presented.Proof[0] ?? "") is not { } proof)
+        proof = presented.Proof.Count == 1 ? DpopProof.TryRead(presented.Proof[0] ?? "") : null;
+        if (proof is null || (proof.TokenHash is null && !presented.IsTokenRequest))
             return Refused(PossessionCodes.ProofInvalid, "The DPoP header is not one well-formed proof.");
-        if (!Equal(proof.Thumbprint, key))
+        if (key is not null && !Equal(proof.Thumbprint, key))
             return Refused(PossessionCodes.ProofKey, "The proof is by another key than the token is bound to.");
-        if (proof.Method != presented.Method || !IsSame(proof.Url, presented.Url()) || !Equal(proof.TokenHash, Base64Url.EncodeToString(MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(in token, 1)))))
+        if (proof.Method != presented.Method || !IsSame(proof.Url, presented.Url()) || (proof.TokenHash is { } named && !Equal(named, Base64Url.EncodeToString(MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(in token, 1))))))
             return Refused(PossessionCodes.ProofTarget, "The proof is for another method, address or token.");
         if (now > proof.IssuedAt + ProofAge || now + ProofAhead < proof.IssuedAt)
             return Refused(PossessionCodes.ProofTime, "The proof is too old, or from the future.");
         if (!proof.IsSigned())
             return Refused(PossessionCodes.ProofInvalid, "The proof's signature is not valid.");
         // Last, so that only who holds the key takes room.
-        return replays.Look(HashOf(key, proof.Id), now) switch
+        return replays.Look(HashOf(proof.Thumbprint, proof.Id), now) switch
         {
             ReplayMemory.Seen.Never => null,
             ReplayMemory.Seen.Before => Refused(PossessionCodes.ProofReplayed, "The proof was used before."),

@@ -148,6 +148,10 @@ public sealed class AssertionTests
         }
 
         Assert.True(signers.Count >= 3, $"{signers.Count} keys");
+        // Each is on record, in the order in which they sign; without its private half, sealed or not.
+        var trail = (await gateway.Approver("GET", "audit?type=assertion_key.taken", await gateway.Token("dave"))).Json["items"]!.AsArray();
+        Assert.Subset(trail.Select(e => e!["data"]!["key"]!.GetValue<string>()).ToHashSet(StringComparer.Ordinal), signers);
+        Assert.All(trail, e => Assert.DoesNotContain("sealed", e!.ToJsonString(), StringComparison.OrdinalIgnoreCase));
         Assert.InRange(cached!.Count, 1, 3);
     }
 

@@ -163,32 +163,6 @@ public sealed class ExchangeBoundsTests
     }
 
     [Fact]
-    public async Task What_is_bound_to_a_key_or_a_certificate_is_not_exchanged()
-    {
-        await using var issuer = await TestIssuer.StartAsync();
-        await using var host = await TlsHost.Start(_ => [("Tls:ClientCertificates", "request"), .. Trusts(issuer).Select(s => (s.Key, s.Value))]);
-        using var mine = host.Authority.Client(["dns:mine.example.com"]);
-        TestAuthority.Write(mine, host.PathOf("mine.pem"), host.PathOf("mine.key"));
-        string[] certificate = ["--cert", host.PathOf("mine.pem"), "--key", host.PathOf("mine.key")];
-        async Task<string> Answer(JsonObject? cnf, params string[] more)
-        {
-            var claims = issuer.Claims(TimeProvider.System.GetUtcNow());
-            if (cnf is not null)
-                claims["cnf"] = cnf;
-            string[] form = [.. Form(issuer.Sign(claims), "orders.read").SelectMany(p => new[] { "--data-urlencode", $"{p.Key}={p.Value}" })];
-            return (await TlsHost.Run("curl", ["-sS", "--cacert", host.Ca, new Uri(host.Gateway.Gateway, "/.jit/token").ToString(), .. form, .. more])).Output;
-        }
-
-        var thumbprint = new PresentedCertificate(mine).Thumbprint;
-        Assert.Contains("bound to a key or a certificate", await Answer(new JsonObject { ["x5t#S256"] = thumbprint }), StringComparison.Ordinal);
-        // Not with its proof either: what came of it would need none.
-        Assert.Contains("bound to a key or a certificate", await Answer(new JsonObject { ["x5t#S256"] = thumbprint }, certificate), StringComparison.Ordinal);
-        Assert.Contains("bound to a key or a certificate", await Answer(new JsonObject { ["jkt"] = thumbprint }), StringComparison.Ordinal);
-        Assert.Contains("invalid_request", await Answer(new JsonObject { ["unknown"] = "x" }), StringComparison.Ordinal);
-        Assert.DoesNotContain("bound to a key", await Answer(null, certificate), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task A_revoked_certificate_spoils_its_connection_for_exchanged_tokens_too()
     {
         await using var host = await TlsHost.Start(h =>

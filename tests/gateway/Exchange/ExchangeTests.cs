@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using JitGrains.GatewayTests.Support;
 
 namespace JitGrains.GatewayTests.Exchange;
@@ -74,6 +75,40 @@ public sealed class ExchangeTests
         Assert.Equal("invalid_grant", Text(await Exchange(gateway, alice, detail, id), "error"));
         Assert.Single(upstream.Seen);
         Assert.Equal(HttpStatusCode.Unauthorized, (await gateway.Approver("POST", $"requests/{id}/votes", token, new { decision = "approve", digest = "x" })).Status);
+    }
+
+    [Fact]
+    public async Task What_was_given_used_and_refused_is_on_record_and_no_token_is()
+    {
+        await using var upstream = await OrdersUpstream.Start();
+        await using var gateway = await GatewayFixture.Start(upstream.Address, args: ["--store", "memory"]);
+        var (alice, bob, dave) = (await gateway.Token("alice"), await gateway.Token("bob"), await gateway.Token("dave"));
+        var read = Text(await Exchange(gateway, alice, new { type = "jit_action", action = "orders.read", resource = OneOrder }), "access_token");
+        Assert.Equal(HttpStatusCode.OK, (await gateway.Send("GET", "/orders/42", read)).Status);
+        Assert.Equal(HttpStatusCode.Forbidden, (await gateway.Send("GET", "/orders/43", read)).Status);
+        var detail = new { type = "jit_action", action = "orders.close", resource = OneOrder, reason = "done", uses = 1 };
+        var id = Text(await Exchange(gateway, alice, detail), "auth_req_id");
+        Assert.Equal(HttpStatusCode.OK, (await gateway.Vote(bob, id)).Status);
+        var close = Text(await Eventually.Get(async () => await Exchange(gateway, alice, detail, id) is { Status: HttpStatusCode.OK } answer ? answer : null), "access_token");
+        Assert.Equal(HttpStatusCode.OK, (await gateway.Send("PUT", "/orders/42/closed", close)).Status);
+        Assert.Equal("invalid_grant", Text(await Exchange(gateway, alice, detail, id), "error"));
+
+        async Task<JsonObject[]> Trail(string type) => [.. (await gateway.Approver("GET", "audit?type=" + type, dave)).Json["items"]!.AsArray().Select(e => e!["data"]!.AsObject())];
+        // Journals are written a moment later.
+        var refused = await Eventually.Get(async () => (await Trail("token.refused")).FirstOrDefault());
+        Assert.Equal(("invalid_grant", "orders.close", id), (Field(refused, "error"), Field(refused, "action"), Field(refused, "request")));
+        var given = await Trail("token.given");
+        Assert.Equal(2, given.Length);
+        var (first, second) = (given.Single(g => Field(g, "action") == "orders.read"), given.Single(g => Field(g, "action") == "orders.close"));
+        Assert.Equal((id, "gr_" + id[3..]), (Field(second, "request"), Field(second, "grant")));
+        Assert.All(given, g => Assert.True(Field(g, "token").StartsWith("tk_", StringComparison.Ordinal) && g.ContainsKey("expires_at") && g.ContainsKey("principal") && g.ContainsKey("rule")));
+        // What was done with each names it: allowed calls, refused ones, and uses of grants.
+        Assert.Equal(Field(first, "token"), Field(Assert.Single(await Trail("call.forwarded")), "token"));
+        Assert.Equal(Field(first, "token"), Field(Assert.Single(await Trail("call.denied")), "token"));
+        Assert.Equal(Field(second, "token"), Field(Assert.Single(await Trail("grant.consumed")), "token"));
+        Assert.DoesNotContain("jitx_", (await gateway.Approver("GET", "audit", dave)).Body, StringComparison.Ordinal);
+
+        static string Field(JsonObject data, string name) => data[name]?.GetValue<string>() ?? "";
     }
 
     [Fact]

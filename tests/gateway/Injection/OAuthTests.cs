@@ -60,6 +60,40 @@ public sealed class OAuthTests : IDisposable
     }
 
     [Fact]
+    public async Task A_token_that_the_upstream_refuses_is_fetched_anew_once_and_no_call_is_sent_twice()
+    {
+        var time = new ManualTime(TimeProvider.System.GetUtcNow());
+        var refused = "";
+        await using var upstream = await OrdersUpstream.Start(c =>
+        {
+            c.Response.StatusCode = c.Request.Headers.Authorization == refused ? 401 : 200;
+            return c.Response.WriteAsync("answer");
+        });
+        await using var server = await TokenServer.Start();
+        await using var gateway = await files.Start(upstream.Address, Credential(server), server.Address, time: time);
+        var alice = await gateway.Token("alice");
+        var calls = 0;
+        async Task<(HttpStatusCode, string)> Call()
+        {
+            var status = (await gateway.Send("POST", "/open/a", alice, new { n = ++calls })).Status;
+            Assert.Equal(calls, upstream.Seen.Count);
+            return (status, upstream.Seen.Last().Headers["Authorization"]);
+        }
+
+        Assert.Equal((HttpStatusCode.OK, "Bearer fetched-token-1"), await Call());
+        refused = "Bearer fetched-token-1";
+        // One that has only just been fetched is not the reason: an upstream that refuses everything must not make for a fetch at each call.
+        for (var i = 0; i < 5; i++)
+            Assert.Equal((HttpStatusCode.Unauthorized, refused), await Call());
+        time.Advance(TimeSpan.FromSeconds(31));
+        Assert.Equal((HttpStatusCode.Unauthorized, refused), await Call());
+        Assert.Equal(1, server.Fetches);
+        for (var i = 0; i < 5; i++)
+            Assert.Equal((HttpStatusCode.OK, "Bearer fetched-token-2"), await Call());
+        Assert.Equal(2, server.Fetches);
+    }
+
+    [Fact]
     public async Task The_client_secret_goes_to_the_token_address_only_where_the_configuration_says_so()
     {
         await using var upstream = await OrdersUpstream.Start();

@@ -31,8 +31,8 @@ internal sealed class SecretFiles : IDisposable
     }
 
     /// <summary>A gateway with one API, <c>open</c>, whose calls are allowed, with this credential; and one that asks for approval.</summary>
-    public Task<GatewayFixture> Start(Uri upstream, string credential, Uri? tokens = null, Action<IServiceCollection>? configure = null, string more = "") => GatewayFixture.Start(
-        upstream, Policy(credential, more), configure: configure, args: ["--store", "memory"], settings: tokens is null ? Settings(upstream) : Settings(upstream, tokens));
+    public Task<GatewayFixture> Start(Uri upstream, string credential, Uri? tokens = null, Action<IServiceCollection>? configure = null, string more = "", ManualTime? time = null) => GatewayFixture.Start(
+        upstream, Policy(credential, more), time, configure: configure, args: ["--store", "memory"], settings: tokens is null ? Settings(upstream) : Settings(upstream, tokens));
 
     public static string Policy(string credential, string more = "") => $$"""
         version: 1

@@ -22,7 +22,7 @@ internal sealed class TlsHost : IAsyncDisposable
 
     public int Port => Gateway.Gateway.Port;
 
-    public static async Task<TlsHost> Start(Func<TlsHost, IEnumerable<(string Name, string Value)>>? more = null)
+    public static async Task<TlsHost> Start(Func<TlsHost, IEnumerable<(string Name, string Value)>>? more = null, string policy = AddressPolicy.Text)
     {
         var host = new TlsHost(Directory.CreateTempSubdirectory("jitgrains-tls-").FullName, TestAuthority.Make("Authority"), await OrdersUpstream.Start());
         await File.WriteAllTextAsync(host.Ca, host.Authority.Pem);
@@ -34,7 +34,7 @@ internal sealed class TlsHost : IAsyncDisposable
         };
         foreach (var (name, value) in more?.Invoke(host) ?? [])
             settings[name] = value;
-        host.Gateway = await GatewayFixture.Start(host.Upstream.Address, AddressPolicy.Text, settings: settings, args: ["--store", "memory"]);
+        host.Gateway = await GatewayFixture.Start(host.Upstream.Address, policy, settings: settings, args: ["--store", "memory"]);
         return host;
     }
 

@@ -15,7 +15,7 @@ internal static class PostgresPrivileges
     private const string GatewayKinds = "('raise_request', 'cancel_request', 'confirm_grant', 'fail_grant', 'record_in_system_chain')";
 
     /// <summary>Chains that these grains and the gateways' journals write.</summary>
-    private const string GatewayChains = "(source LIKE 'principal/%' OR source LIKE 'gateway/%' OR source LIKE 'gateway\\_lease/%' OR source = 'gateway_directory')";
+    private const string GatewayChains = "(source LIKE 'principal/%' OR source LIKE 'gateway/%' OR source LIKE 'gateway\\_lease/%' OR source IN ('gateway_directory', 'assertionkeys'))";
 
     private static readonly Rule[] Rules =
     [
