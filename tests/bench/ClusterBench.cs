@@ -31,8 +31,12 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
     private readonly Person bob = Person.Of(issuer, "bob", "managers");
     private int people;
 
-    /// <param name="part"><c>idle</c>: revocations and votes with nothing else going on; <c>uses</c>: executions of counted grants; otherwise all.</param>
-    public static async Task<int> RunAsync(string? part = null)
+    /// <param name="part">
+    /// <c>idle</c>: revocations and votes with nothing else going on; <c>votes</c>: only votes; <c>revocations</c>: only revocations, with
+    /// so many gateways; <c>uses</c>: executions of counted grants; otherwise all.
+    /// </param>
+    /// <param name="gateways">How many gateways for <c>revocations</c>.</param>
+    public static async Task<int> RunAsync(string? part = null, int gateways = 3)
     {
         Console.WriteLine($"Engine: {(OrleansDatabase.IsEngine ? "Orleans" : "built in")}.");
         Console.WriteLine($"Clients, upstream, silos, gateways and PostgreSQL share this machine's {Environment.ProcessorCount} cores.");
@@ -41,8 +45,8 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         await using var waits = await StoreWaits.StartAsync();
         var settings = new Settings(new Uri(upstream.Url), "cluster.yaml", issuer)
         {
-            More = new Dictionary<string, string>(StringComparer.Ordinal) { ["OtlpEndpoint"] = waits.Address.ToString() },
-            // Metrics each second, and no traces.
+            // Metrics each second, and no traces, where they are read.
+            More = part is null ? new Dictionary<string, string>(StringComparer.Ordinal) { ["OtlpEndpoint"] = waits.Address.ToString() } : [],
             Variables = new Dictionary<string, string>(StringComparer.Ordinal) { ["OTEL_METRIC_EXPORT_INTERVAL"] = "1000", ["OTEL_TRACES_SAMPLER"] = "always_off" },
         };
         await using var cluster = await Cluster.Start(gateways: 1, silos: 2, settings, faults: false);
@@ -50,6 +54,8 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         await (part switch
         {
             "idle" => bench.MeasureIdleAsync(),
+            "votes" => bench.MeasureVotesAsync(),
+            "revocations" => bench.MeasureRevocationsAsync(gateways),
             "uses" => bench.MeasureUsesAsync(),
             _ => bench.MeasureAsync(),
         });
@@ -69,6 +75,22 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         await RevocationAsync(revocation, load: false);
         Table(RevocationHead, revocation);
         Table(VotingHead, voting);
+    }
+
+    private async Task MeasureVotesAsync()
+    {
+        List<string> voting = [];
+        await cluster.Grow(3);
+        await VotingAsync(voting, load: false);
+        Table(VotingHead, voting);
+    }
+
+    private async Task MeasureRevocationsAsync(int gateways)
+    {
+        List<string> revocation = [];
+        await cluster.Grow(gateways);
+        await RevocationAsync(revocation, load: false);
+        Table(RevocationHead, revocation);
     }
 
     private async Task MeasureUsesAsync()
