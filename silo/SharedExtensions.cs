@@ -53,6 +53,9 @@ public static class SharedExtensions
             // What a gateway has no part in, it cannot even call.
             if (options.Role.RunsSilo())
                 o.AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>().AddGrain<PolicyGrain>().AddGrain<SessionsGrain>();
+            // Asks are held against the policy when they arrive.
+            if (options.PolicyInStore)
+                o.DeliverAfter = static p => p.GetRequiredService<StoredPolicyProvider>().WhenLoaded;
             engine(o);
         });
         services.AddSingleton<DecisionHub>();

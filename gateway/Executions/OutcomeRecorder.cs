@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using JitGrains.Principals;
 
 namespace JitGrains.Gateway.Executions;
@@ -13,18 +14,82 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
     private const int RetriesAtOnce = 16;
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// For how long an outcome waits for its caller's next use. A gateway that dies meanwhile leaves the execution as unknown, as one
+    /// that dies before the outcome is written does in any case.
+    /// </summary>
+    private static readonly TimeSpan AlongWithin = TimeSpan.FromMilliseconds(20);
+
     private readonly CancellationTokenSource stop = new();
     private readonly SemaphoreSlim turns = new(RetriesAtOnce);
     private readonly ConcurrentDictionary<string, Task> retrying = new(StringComparer.Ordinal);
+    private readonly Lock gate = new();
+
+    // By caller, what waits for its next use.
+    private readonly Dictionary<string, List<OutcomeCommand>> soon = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<List<OutcomeCommand>, Task> waits = new(ReferenceEqualityComparer.Instance);
+    private int onTheWay;
 
     /// <summary>Outcomes that are not stored yet.</summary>
-    public int Open => retrying.Count;
+    public int Open
+    {
+        get
+        {
+            lock (gate)
+                return retrying.Count + soon.Count + onTheWay;
+        }
+    }
 
     /// <summary>Records an outcome; where that fails, goes on trying in the background. Never throws.</summary>
     public async Task Record(string callerKey, OutcomeCommand command)
     {
         if (!await TryRecord(callerKey, command))
             RecordLater(callerKey, command);
+    }
+
+    /// <summary>Records an outcome with the caller's next use if that comes within a moment (<see cref="TakeAlong"/>), otherwise in the background.</summary>
+    public void RecordSoon(string callerKey, OutcomeCommand command)
+    {
+        List<OutcomeCommand> mine = [command];
+        lock (gate)
+        {
+            if (soon.TryGetValue(callerKey, out var waiting))
+            {
+                waiting.Add(command);
+                return;
+            }
+
+            soon.Add(callerKey, mine);
+        }
+
+        waits.TryAdd(mine, RecordByThemselves(callerKey, mine));
+    }
+
+    /// <summary>Takes out what waits for the caller's next use; <see cref="WereTaken"/> must follow.</summary>
+    public ImmutableArray<OutcomeCommand> TakeAlong(string callerKey)
+    {
+        lock (gate)
+        {
+            if (!soon.Remove(callerKey, out var waiting))
+                return [];
+            onTheWay += waiting.Count;
+            return [.. waiting];
+        }
+    }
+
+    /// <summary>What became of what was taken out: where it is not known to be recorded, that is seen to in the background.</summary>
+    public void WereTaken(string callerKey, ImmutableArray<OutcomeCommand> commands, bool recorded)
+    {
+        if (commands.IsEmpty)
+            return;
+        if (!recorded)
+        {
+            foreach (var command in commands)
+                RecordLater(callerKey, command);
+        }
+
+        lock (gate)
+            onTheWay -= commands.Length;
     }
 
     /// <summary>Records an outcome in the background.</summary>
@@ -36,6 +101,7 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await stop.CancelAsync();
+        await Task.WhenAll(waits.Values);
         await Task.WhenAll(retrying.Values);
     }
 
@@ -43,6 +109,35 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
     {
         stop.Dispose();
         turns.Dispose();
+    }
+
+    private async Task RecordByThemselves(string callerKey, List<OutcomeCommand> mine)
+    {
+        try
+        {
+            await Task.Delay(AlongWithin, time, stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody takes them along any more.
+        }
+
+        bool mineStill;
+        lock (gate)
+        {
+            mineStill = soon.TryGetValue(callerKey, out var waiting) && waiting == mine && soon.Remove(callerKey);
+            onTheWay += mineStill ? mine.Count : 0;
+        }
+
+        // Otherwise a use has taken them.
+        foreach (var command in mineStill ? mine : [])
+        {
+            await Record(callerKey, command);
+            lock (gate)
+                onTheWay--;
+        }
+
+        waits.TryRemove(mine, out _);
     }
 
     private async Task Retry(string callerKey, OutcomeCommand command)

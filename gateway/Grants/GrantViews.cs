@@ -63,6 +63,10 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
         throw new TimeoutException("A caller's grants changed faster than they could be read.");
     }
 
+    /// <summary>One grant that the caller was told of by others than its grain; null where it is not the caller's, or not genuine. Nothing of it is kept.</summary>
+    public GrantsSnapshot? Check(string callerKey, Grant told) =>
+        told.CallerKey == callerKey && verifier.Verify(told) ? new GrantsSnapshot([new ActiveGrant(told, told.Uses)], texts) : null;
+
     /// <summary>Forgets a caller's grants: whoever looks from now on reads them anew.</summary>
     public void Drop(string callerKey)
     {

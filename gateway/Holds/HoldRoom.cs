@@ -3,6 +3,7 @@ using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Gateway.Telemetry;
+using JitGrains.Grants;
 using JitGrains.Silo.Holds;
 using JitGrains.Wire;
 
@@ -12,7 +13,8 @@ namespace JitGrains.Gateway.Holds;
 /// <param name="Request">The request as it stands now; null where its grain has not shown it yet.</param>
 /// <param name="CallerLeft">Whether the caller hung up, so that there is nobody to answer.</param>
 /// <param name="Granted">Whether the grant is there, which the request may not show yet.</param>
-internal readonly record struct HoldEnd(ApprovalRequestView? Request, bool CallerLeft, bool Granted = false);
+/// <param name="Told">The grant, where that was told too; not checked yet.</param>
+internal readonly record struct HoldEnd(ApprovalRequestView? Request, bool CallerLeft, bool Granted = false, Grant? Told = null);
 
 /// <summary>
 /// Where callers wait for decisions. A caller that hangs up leaves its request open; at a stop everybody is answered at
@@ -74,7 +76,7 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
         if (callerLeft.IsCancellationRequested)
             return new HoldEnd(now, CallerLeft: true);
         return forGrant && subscription.Granted.IsCompleted
-            ? new HoldEnd(now, CallerLeft: false, Granted: true)
+            ? new HoldEnd(now, CallerLeft: false, Granted: true, await subscription.Granted)
             : new HoldEnd(await requests.Find(requestId), CallerLeft: false);
     }
 }

@@ -168,7 +168,7 @@ internal sealed class ApprovalPath(
             return;
         if (end.Granted)
         {
-            await AfterApproval(bound, requestId);
+            await AfterApproval(bound, requestId, end.Told);
             return;
         }
 
@@ -177,7 +177,7 @@ internal sealed class ApprovalPath(
         switch (request?.Status)
         {
             case RequestStatus.Approved:
-                await AfterApproval(bound, requestId);
+                await AfterApproval(bound, requestId, told: null);
                 break;
             case null or RequestStatus.Pending:
                 await Refuse(call, rule, Tasks.ApprovalRequired(requests.TaskOf(requestId, ask, request)));
@@ -189,7 +189,7 @@ internal sealed class ApprovalPath(
     }
 
     /// <summary>Decided anew: meanwhile policy may have changed, or somebody else may have used the grant.</summary>
-    private async Task AfterApproval(BoundCall bound, string requestId)
+    private async Task AfterApproval(BoundCall bound, string requestId, Grant? told)
     {
         var (current, decision) = policy.Of(bound.Call);
         if (decision is not PolicyDecision.Approve approve)
@@ -206,6 +206,8 @@ internal sealed class ApprovalPath(
         }
 
         var again = bound with { Call = current };
+        if (told?.RequestId == requestId && await grants.TryRun(again, approve, told))
+            return;
         if (await grants.TryRun(again, approve, requestId))
             return;
         // News of the grant may be lost on the way here, but not that the request was approved.

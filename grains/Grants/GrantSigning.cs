@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using JitGrains.Json;
 
@@ -30,6 +31,9 @@ public sealed class GrantVerifier
 {
     private readonly byte[] publicKey;
 
+    // ECDsa instances promise no thread-safety, and making one is as dear as a verification: each is used by one at a time.
+    private readonly ConcurrentBag<ECDsa> keys = [];
+
     /// <summary>Takes the public key as SubjectPublicKeyInfo.</summary>
     public GrantVerifier(ReadOnlySpan<byte> subjectPublicKeyInfo)
     {
@@ -46,10 +50,17 @@ public sealed class GrantVerifier
         var dot = grant.Signature?.IndexOf('.', StringComparison.Ordinal) ?? -1;
         if (dot < 0 || grant.Signature![..dot] != KeyId || !Base64Url.IsValid(grant.Signature.AsSpan(dot + 1)))
             return false;
-        // A key object of its own for each call: ECDsa instances promise no thread-safety.
-        using var key = ECDsa.Create();
+        var key = keys.TryTake(out var free) ? free : Import();
+        var isGenuine = key.VerifyData(SignedBytes(grant), Base64Url.DecodeFromChars(grant.Signature.AsSpan(dot + 1)), HashAlgorithmName.SHA256);
+        keys.Add(key);
+        return isGenuine;
+    }
+
+    private ECDsa Import()
+    {
+        var key = ECDsa.Create();
         key.ImportSubjectPublicKeyInfo(publicKey, out _);
-        return key.VerifyData(SignedBytes(grant), Base64Url.DecodeFromChars(grant.Signature.AsSpan(dot + 1)), HashAlgorithmName.SHA256);
+        return key;
     }
 
     internal static byte[] SignedBytes(Grant grant) => CanonicalJson.Serialize(grant with { Signature = null });

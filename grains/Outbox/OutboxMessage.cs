@@ -46,7 +46,14 @@ public abstract record OutboxMessage
 
     /// <summary>Read model: a grant as it now stands.</summary>
     [GenerateSerializer, Alias("jit.Outbox.ShowGrant")]
-    public sealed record ShowGrant(GrantView Grant) : OutboxMessage;
+    public sealed record ShowGrant(GrantView Grant) : OutboxMessage
+    {
+        /// <summary>
+        /// Where it has just come to be, the grant itself, for telling whoever waits for it; not stored, and so not there where the
+        /// message was read back.
+        /// </summary>
+        [Id(0), JsonIgnore] public Grant? Whole { get; init; }
+    }
 
     /// <summary>Read model: an execution as it now stands.</summary>
     [GenerateSerializer, Alias("jit.Outbox.ShowExecution")]

@@ -96,7 +96,14 @@ public sealed record ConsumeCommand(
     [property: Id(5)] string? PayloadDigest,
     [property: Id(6)] string RejoinKey,
     [property: Id(7)] string PolicyVersion,
-    [property: Id(8)] string? TokenId = null);
+    [property: Id(8)] string? TokenId = null)
+{
+    /// <summary>
+    /// What came of the same caller's earlier executions, as far as that is not recorded yet: recorded in the same turn, whatever
+    /// becomes of this use.
+    /// </summary>
+    [Id(9)] public ImmutableArray<OutcomeCommand> Outcomes { get; init; } = [];
+}
 
 /// <summary>What came of an execution.</summary>
 [GenerateSerializer, Alias("jit.OutcomeCommand")]

@@ -118,7 +118,7 @@ public sealed partial class PrincipalMachine
                 yield return new OutboxMessage.CancelRequest(e.RequestId, e.By);
                 break;
             case GrantTaken { Grant: var g }:
-                yield return new OutboxMessage.ShowGrant(Show(after.Grants[g.Id]));
+                yield return new OutboxMessage.ShowGrant(Show(after.Grants[g.Id])) { Whole = g };
                 yield return new OutboxMessage.ConfirmGrant(g.RequestId, g.Id);
                 break;
             case GrantRejected e:

@@ -23,6 +23,8 @@ public sealed partial class PrincipalMachine : IStateMachine<PrincipalState, Pri
 
     private const int RememberedUses = 64;
 
+    private static readonly PrincipalMachine Instance = new();
+
     /// <summary>Raises an ask or finds the one open for the same thing.</summary>
     public static Decision<PrincipalEvent, AskAccepted> Decide(PrincipalState state, AskCommand command, DateTimeOffset now)
     {
@@ -58,8 +60,23 @@ public sealed partial class PrincipalMachine : IStateMachine<PrincipalState, Pri
             : new([new CancelWanted(command.RequestId, command.By)], Done.Instance);
     }
 
-    /// <summary>Takes one use of a grant.</summary>
+    /// <summary>Takes one use of a grant, once the outcomes that came along are recorded.</summary>
     public static Decision<PrincipalEvent, ExecutionRecord> Decide(PrincipalState state, ConsumeCommand command, string callerKey, DateTimeOffset now)
+    {
+        if (command.Outcomes.IsDefaultOrEmpty)
+            return Take(state, command, callerKey, now);
+        var events = ImmutableArray.CreateBuilder<PrincipalEvent>();
+        foreach (var known in command.Outcomes.SelectMany(o => Decide(state, o).Events))
+        {
+            events.Add(known);
+            state = Instance.Apply(state, known);
+        }
+
+        var taken = Take(state, command, callerKey, now);
+        return new([.. events, .. taken.Events], taken.Reply);
+    }
+
+    private static Decision<PrincipalEvent, ExecutionRecord> Take(PrincipalState state, ConsumeCommand command, string callerKey, DateTimeOffset now)
     {
         if (!state.Grants.TryGetValue(command.GrantId, out var held))
             return new Refusal.NotFound("grant");

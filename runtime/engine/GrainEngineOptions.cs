@@ -58,6 +58,12 @@ public sealed partial class GrainEngineOptions
     /// <summary>Deliver grains' messages in this process. Where false, other processes that share the database are told of them. Default true.</summary>
     public bool RunsOutbox { get; set; } = true;
 
+    /// <summary>
+    /// What has to have happened in this process before grains' messages are delivered, for whoever takes them to be ready. A task made
+    /// from the process' services; default none.
+    /// </summary>
+    public Func<IServiceProvider, Task>? DeliverAfter { get; set; }
+
     /// <summary>Deliver reminders in this process. Where false, other processes that share the database do. Default true.</summary>
     public bool RunsReminders { get; set; } = true;
 

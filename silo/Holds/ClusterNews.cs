@@ -19,8 +19,8 @@ internal sealed class ClusterNews(IClusterBus bus) : ICommitObserver
                 case OutboxMessage.ShowRequest { Request: { Status: not RequestStatus.Pending } request }:
                     bus.Publish(new BusMessage(BusTopics.Decided, request.Id));
                     break;
-                case OutboxMessage.ShowGrant { Grant: var grant } when DecisionHub.IsNew(grant):
-                    bus.Publish(new BusMessage(BusTopics.View, grant.CallerKey, grant.RequestId));
+                case OutboxMessage.ShowGrant { Grant: var grant, Whole: var signed } when DecisionHub.IsNew(grant):
+                    bus.Publish(new BusMessage(BusTopics.View, grant.CallerKey, GrantNews.Print(grant.RequestId, signed)));
                     break;
                 default:
                     break;

@@ -24,8 +24,8 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
         news = bus.Subscribe(BusTopics.Decided, message => Tell(message.Key));
         grants = bus.Subscribe(BusTopics.View, message =>
         {
-            if (message.Data is { } requestId)
-                TellGranted(requestId);
+            if (message.Data is { } data)
+                TellGranted(GrantNews.RequestOf(data), () => GrantNews.GrantOf(data));
         });
     }
 
@@ -68,8 +68,8 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
         {
             if (message is OutboxMessage.ShowRequest { Request: { Status: not RequestStatus.Pending } request })
                 Tell(request.Id);
-            else if (message is OutboxMessage.ShowGrant { Grant: var grant } && IsNew(grant))
-                TellGranted(grant.RequestId);
+            else if (message is OutboxMessage.ShowGrant { Grant: var grant, Whole: var signed } && IsNew(grant))
+                TellGranted(grant.RequestId, () => signed);
         }
     }
 
@@ -102,13 +102,14 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
         }
     }
 
-    private void TellGranted(string requestId)
+    private void TellGranted(string requestId, Func<Grant?> signed)
     {
+        Channel? channel;
         lock (gate)
-        {
-            if (channels.TryGetValue(requestId, out var channel))
-                channel.Granted.TrySetResult();
-        }
+            channels.TryGetValue(requestId, out channel);
+        // Most news is for callers of other gateways, and not looked at.
+        if (channel is { Granted.Task.IsCompleted: false })
+            channel.Granted.TrySetResult(signed());
     }
 
     private sealed class Channel
@@ -116,7 +117,7 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
         // The committing turn must not run the waiters' continuations.
         public TaskCompletionSource Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public TaskCompletionSource Granted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<Grant?> Granted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public int Subscribers { get; set; }
     }
@@ -129,7 +130,7 @@ public sealed class DecisionSubscription : IDisposable
     private readonly string requestId;
     private int disposed;
 
-    internal DecisionSubscription(DecisionHub hub, string requestId, Task decided, Task granted)
+    internal DecisionSubscription(DecisionHub hub, string requestId, Task decided, Task<Grant?> granted)
     {
         this.hub = hub;
         this.requestId = requestId;
@@ -140,8 +141,11 @@ public sealed class DecisionSubscription : IDisposable
     /// <summary>Completes when the request was decided after the subscription began.</summary>
     public Task Decided { get; }
 
-    /// <summary>Completes when the request's grant came to be after the subscription began; it may yet be shown as pending.</summary>
-    public Task Granted { get; }
+    /// <summary>
+    /// Completes when the request's grant came to be after the subscription began; the request may yet be shown as pending. With the
+    /// grant where that was told too: its signature is not checked yet, and whether it still stands only its holder's grain knows.
+    /// </summary>
+    public Task<Grant?> Granted { get; }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -45,6 +45,9 @@ internal sealed partial class OutboxDispatcher(
         _ => throw new InvalidOperationException($"a {source.Type} sends no {record.Message.GetType().Name}"),
     };
 
+    /// <summary>For a grant a held caller waits; what its request sends beside it is told elsewhere, and in any order.</summary>
+    public bool IsUrgent(GrainId source, OutboxMessage message) => message is OutboxMessage.IssueGrant;
+
     private async Task RaiseAsync(Ask ask, CancellationToken cancellationToken)
     {
         var request = grains.GetGrain<IApprovalRequestGrain>(ask.RequestId);

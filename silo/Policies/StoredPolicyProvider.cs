@@ -23,6 +23,7 @@ internal sealed partial class StoredPolicyProvider(
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(250);
 
     private readonly SemaphoreSlim loading = new(1, 1);
+    private readonly TaskCompletionSource first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Loaded? loaded;
 
     /// <inheritdoc/>
@@ -33,6 +34,9 @@ internal sealed partial class StoredPolicyProvider(
 
     /// <inheritdoc/>
     public PolicyStatus Status => Now.Status;
+
+    /// <summary>Completes once a policy is loaded.</summary>
+    internal Task WhenLoaded => first.Task;
 
     /// <summary>The number of the version in force here.</summary>
     public long Sequence => Now.Sequence;
@@ -130,6 +134,7 @@ internal sealed partial class StoredPolicyProvider(
         var before = loaded;
         Volatile.Write(ref loaded, new Loaded(
             stored.Sequence, current, policy, new PolicyStatus(policy.Version, false, time.GetUtcNow(), [.. stored.Files.Select(f => f.Name)], problems)));
+        first.TrySetResult();
         LogInForce(logger, policy.Version, stored.Sequence);
         if (before is null || (before.Sequence == stored.Sequence && before.Policy.Version == policy.Version))
             return;

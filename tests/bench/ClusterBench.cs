@@ -46,7 +46,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         var settings = new Settings(new Uri(upstream.Url), "cluster.yaml", issuer)
         {
             // Metrics each second, and no traces, where they are read.
-            More = part is null ? new Dictionary<string, string>(StringComparer.Ordinal) { ["OtlpEndpoint"] = waits.Address.ToString() } : [],
+            More = new Dictionary<string, string>(part is null ? [new("OtlpEndpoint", waits.Address.ToString())] : [], StringComparer.Ordinal),
             Variables = new Dictionary<string, string>(StringComparer.Ordinal) { ["OTEL_METRIC_EXPORT_INTERVAL"] = "1000", ["OTEL_TRACES_SAMPLER"] = "always_off" },
         };
         await using var cluster = await Cluster.Start(gateways: 1, silos: 2, settings, faults: false);

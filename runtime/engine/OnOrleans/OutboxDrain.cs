@@ -66,6 +66,8 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (options.DeliverAfter is { } isReady)
+            await isReady(services).WaitAsync(stoppingToken);
         // Resolved here: the handler needs the grain factory.
         var target = new Target(services.GetRequiredService<IGrainFactory>(), services.GetRequiredService<IOutboxHandler>());
         await Task.WhenAll(Enumerable.Range(0, options.OutboxParallelism).Select(_ => WorkAsync(target, stoppingToken)));

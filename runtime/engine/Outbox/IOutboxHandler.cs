@@ -11,6 +11,12 @@ public interface IOutboxHandler
 {
     /// <summary>Delivers a message. Throwing means: not delivered, try again later; the source's later messages wait.</summary>
     Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Whether somebody waits for the message to arrive, and nothing that its source sent before has to arrive earlier. The process
+    /// that wrote it then delivers it right after the commit, before the source is claimed; should that fail, in its turn.
+    /// </summary>
+    bool IsUrgent(GrainId source, OutboxMessage message) => false;
 }
 
 /// <summary>

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using JitGrains.Outbox;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -24,6 +25,7 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
     private readonly OutboxSources sources;
     private readonly IClusterBus bus;
     private readonly Alarm sweep;
+    private volatile IOutboxHandler? handler;
 
     // What an earlier run left over is known.
     private readonly TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -35,8 +37,8 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         sources = new OutboxSources(source => ready.Writer.TryWrite(source));
         sweep = new Alarm(time);
         commits.MessagesWritten += options.RunsOutbox
-            ? source => sources.Signal(source, own: true)
-            : source => bus.Publish(new BusMessage(BusTopics.Outbox, source.ToString()));
+            ? (source, written) => sources.Signal(source, own: true, UrgentOf(source, written))
+            : (source, _) => bus.Publish(new BusMessage(BusTopics.Outbox, source.ToString()));
         telemetry.Observe("jitgrains.outbox.depth", "{grain}", "Grains with undelivered outbox messages", () => sources.Count);
     }
 
@@ -59,8 +61,10 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
     {
         if (!options.RunsOutbox)
             return;
+        if (options.DeliverAfter is { } isReady)
+            await isReady(services).WaitAsync(stoppingToken);
         // Resolved here: the handler needs the grain factory, whose turns wake this service.
-        var handler = services.GetRequiredService<IOutboxHandler>();
+        handler = services.GetRequiredService<IOutboxHandler>();
         using var told = store.IsShared ? bus.Subscribe(BusTopics.Outbox, message => SignalOther(message.Key)) : null;
         EventHandler resumed = (_, _) => Resume();
         bus.Resumed += resumed;
@@ -103,6 +107,11 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         }
     }
 
+    private IReadOnlyList<OutboxRecord> UrgentOf(GrainId source, IReadOnlyList<OutboxRecord> written) =>
+        handler is { } deliversTo && written.Any(r => !r.Message.IsRow && deliversTo.IsUrgent(source, r.Message))
+            ? [.. written.Where(r => !r.Message.IsRow && deliversTo.IsUrgent(source, r.Message))]
+            : [];
+
     private void SignalOther(string key)
     {
         if (key.IndexOf('/', StringComparison.Ordinal) is var slash and > 0)
@@ -135,9 +144,10 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
             var own = sources.Begin(source);
             try
             {
+                var ahead = await DeliverUrgentAsync(handler, source, stopping);
                 var more = true;
                 while (more)
-                    more = await DeliverBatchAsync(handler, source, own, stopping) == BatchSize;
+                    more = await DeliverBatchAsync(handler, source, own, ahead, stopping) == BatchSize;
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
@@ -152,7 +162,23 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         while (!sources.End(source));
     }
 
-    private async Task<int> DeliverBatchAsync(IOutboxHandler handler, GrainId source, bool own, CancellationToken stopping)
+    /// <summary>
+    /// What cannot wait for the claim; returns the numbers of what was delivered. Another process that has the claim may deliver
+    /// the same: twice is allowed.
+    /// </summary>
+    private async Task<HashSet<long>> DeliverUrgentAsync(IOutboxHandler handler, GrainId source, CancellationToken stopping)
+    {
+        var ahead = new HashSet<long>();
+        foreach (var record in sources.TakeUrgent(source))
+        {
+            await handler.HandleAsync(source, record, stopping);
+            ahead.Add(record.Sequence);
+        }
+
+        return ahead;
+    }
+
+    private async Task<int> DeliverBatchAsync(IOutboxHandler handler, GrainId source, bool own, HashSet<long> ahead, CancellationToken stopping)
     {
         // Where another process is at it, it has been told of what is new as well. Only what this process wrote itself
         // nobody else knows of: that it waits for.
@@ -164,7 +190,8 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         {
             foreach (var record in claim.Records)
             {
-                await handler.HandleAsync(source, record, stopping);
+                if (!ahead.Contains(record.Sequence))
+                    await handler.HandleAsync(source, record, stopping);
                 delivered++;
             }
         }

@@ -1,3 +1,5 @@
+using JitGrains.Outbox;
+
 namespace JitGrains.Runtime.Engine;
 
 /// <summary>Which grains have messages to deliver and how far each is: ready, being drained, or waiting for a retry. Thread-safe.</summary>
@@ -41,20 +43,20 @@ internal sealed class OutboxSources(Action<GrainId> ready)
 
     /// <summary>
     /// The grain has new messages. <paramref name="own"/>: written by this process, which then sees to it that they are
-    /// delivered; others it may leave to whoever is at it.
+    /// delivered; others it may leave to whoever is at it. <paramref name="urgent"/>: those of them that go first.
     /// </summary>
-    public void Signal(GrainId id, bool own)
+    public void Signal(GrainId id, bool own, params IReadOnlyList<OutboxRecord> urgent)
     {
         lock (gate)
         {
-            if (sources.TryGetValue(id, out var source))
-            {
-                source.HasNew = true;
-                source.IsOwn |= own;
+            var isKnown = sources.TryGetValue(id, out var source);
+            if (source is null)
+                sources.Add(id, source = new Source());
+            source.HasNew = true;
+            source.IsOwn |= own;
+            source.Urgent.AddRange(urgent);
+            if (isKnown)
                 return;
-            }
-
-            sources.Add(id, new Source { HasNew = true, IsOwn = own });
         }
 
         ready(id);
@@ -67,6 +69,19 @@ internal sealed class OutboxSources(Action<GrainId> ready)
         {
             sources[id].HasNew = false;
             return sources[id].IsOwn;
+        }
+    }
+
+    /// <summary>Takes out what goes first.</summary>
+    public IReadOnlyList<OutboxRecord> TakeUrgent(GrainId id)
+    {
+        lock (gate)
+        {
+            if (sources[id].Urgent.Count == 0)
+                return [];
+            OutboxRecord[] urgent = [.. sources[id].Urgent];
+            sources[id].Urgent.Clear();
+            return urgent;
         }
     }
 
@@ -154,6 +169,8 @@ internal sealed class OutboxSources(Action<GrainId> ready)
         public bool HasNew { get; set; }
 
         public bool IsOwn { get; set; }
+
+        public List<OutboxRecord> Urgent { get; } = [];
 
         public int Failures { get; set; }
 

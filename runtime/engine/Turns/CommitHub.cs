@@ -10,8 +10,8 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
     // Resolved at the first commit: observers may need the grain factory, which needs this.
     private readonly Lazy<ICommitObserver[]> observers = new(() => [.. services.GetServices<ICommitObserver>()]);
 
-    /// <summary>A grain has messages to deliver.</summary>
-    public Action<GrainId>? MessagesWritten { get; set; }
+    /// <summary>A grain has messages to deliver: all that it has just written, rows too.</summary>
+    public Action<GrainId, IReadOnlyList<OutboxRecord>>? MessagesWritten { get; set; }
 
     /// <summary>A reminder is due at this time.</summary>
     public Action<DateTimeOffset>? ReminderRegistered { get; set; }
@@ -21,7 +21,7 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
         // Observers first: what follows from a message (a request confirmed, its caller woken) must find them told.
         Tell(grain, write);
         if (write.Outbox.Any(r => !r.Message.IsRow))
-            MessagesWritten?.Invoke(grain);
+            MessagesWritten?.Invoke(grain, write.Outbox);
         foreach (var reminder in write.Reminders)
         {
             if (reminder.Due is { } due)

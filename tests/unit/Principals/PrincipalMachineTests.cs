@@ -301,6 +301,34 @@ public sealed class PrincipalMachineTests
 
     private Reply<AskAccepted> Raise(Ask ask, string? join = null) => Run(PrincipalMachine.Decide(state, new AskCommand(ask, join), now));
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(1)]
+    public void Outcomes_that_come_with_a_use_are_recorded_whatever_becomes_of_it(int uses)
+    {
+        Issue(Grant(uses: uses));
+        var first = Consume("ex_1").Value!;
+        var outcome = new ExecutionOutcome(ExecutionStatus.Completed, 200, null, first.StartedAt, first.StartedAt, 1, 2);
+        sent.Clear();
+        recorded.Clear();
+
+        var along = Use("ex_2") with { Outcomes = [new OutcomeCommand("ex_1", outcome), new OutcomeCommand("ex_of_nobody", outcome)] };
+        var second = Run(PrincipalMachine.Decide(state, along, Alice.Value, now));
+
+        Assert.Equal(uses == 2, second.Value is not null);
+        if (uses == 1)
+            Assert.Equal(outcome, Assert.IsType<Refusal.AlreadyUsed>(second.Refusal).LastExecution!.Outcome);
+        Assert.Equal(uses == 2 ? ["ex_2"] : [], state.Grants[Grant().Id].Open.Keys);
+        Assert.Equal(outcome, sent.OfType<OutboxMessage.ShowExecution>().Single(s => s.Execution.Id == "ex_1").Execution.Outcome);
+        Assert.Equal(uses == 2 ? [AuditTypes.ExecutionOutcome, AuditTypes.GrantConsumed] : [AuditTypes.ExecutionOutcome], recorded.Select(r => r.Type));
+
+        // Once more, as where the first answer was lost: the first outcome stays, and nothing is taken twice.
+        recorded.Clear();
+        var again = Run(PrincipalMachine.Decide(state, along with { Outcomes = [new OutcomeCommand("ex_1", outcome with { HttpStatus = 500 })] }, Alice.Value, now));
+        Assert.Equal(second.Value, again.Value);
+        Assert.Empty(recorded);
+    }
+
     private Reply<ExecutionRecord> Consume(string execution) => Run(PrincipalMachine.Decide(state, Use(execution), Alice.Value, now));
 
     private void Issue(Grant grant) => Run(PrincipalMachine.Decide(state, grant, now));

@@ -57,6 +57,9 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
     /// <summary>Called before a delivery counts; may throw.</summary>
     public Func<GrainId, OutboxRecord, Task>? OnDeliver { get; set; }
 
+    /// <summary>Which messages are urgent; none where it is not set.</summary>
+    public Predicate<OutboxMessage>? Urgent { get; set; }
+
     /// <summary>Cancelled by <see cref="Stop"/>.</summary>
     public CancellationToken Stopping => stopping.Token;
 
@@ -113,6 +116,8 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
     public T Get<T>() where T : notnull => services.GetRequiredService<T>();
 
     public ITallyGrain Tally(string key) => Get<IGrainFactory>().GetGrain<ITallyGrain>(key);
+
+    public bool IsUrgent(GrainId source, OutboxMessage message) => Urgent?.Invoke(message) == true;
 
     public async Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken)
     {

@@ -71,6 +71,67 @@ public class OutboxPumpTests
         Assert.Equal([1L, 2, 3], engine.Delivered.Where(d => d.Source.Key == "bad").Select(d => d.Sequence));
     }
 
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task What_is_urgent_goes_first_and_arrives_once(string store)
+    {
+        await using var engine = await EngineHarness.StartAsync(store);
+        engine.Urgent = m => m.Equals(Samples.Command(2));
+        await engine.Pump.WhenIdleAsync();
+        await engine.Tally("one").Send(1, Samples.Command(1), Samples.Command(2), Samples.Command(3));
+        await engine.Pump.WhenIdleAsync();
+        Assert.Equal([2L, 1, 3], engine.Delivered.Select(d => d.Sequence));
+        Assert.Empty(await engine.Store.ListOutboxSourcesAsync(CancellationToken.None));
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task What_is_urgent_and_fails_is_delivered_in_its_turn(string store)
+    {
+        await using var engine = await EngineHarness.StartAsync(store);
+        engine.Urgent = m => m.Equals(Samples.Command(2));
+        await engine.Pump.WhenIdleAsync();
+        var failed = false;
+        engine.OnDeliver = (_, record) => record.Sequence != 2 || failed ? Task.CompletedTask : throw (failed = true, new InvalidTimeZoneException("not now")).Item2;
+        await engine.Tally("one").Send(1, Samples.Command(1), Samples.Command(2), Samples.Command(3));
+        await engine.Pump.WhenQuietAsync();
+        Assert.Empty(engine.Delivered);
+        engine.Time.Advance(TimeSpan.FromMilliseconds(100));
+        await engine.Pump.WhenIdleAsync();
+        Assert.Equal([1L, 2, 3], engine.Delivered.Select(d => d.Sequence));
+    }
+
+    [Fact]
+    public async Task What_is_urgent_does_not_wait_for_whoever_has_the_claim()
+    {
+        await using var engine = await EngineHarness.StartAsync("postgres");
+        engine.Urgent = m => m.Equals(Samples.Command(2));
+        await engine.Pump.WhenIdleAsync();
+        var arrived = new TaskCompletionSource<OutboxMessage>();
+        engine.OnDeliver = (_, record) =>
+        {
+            arrived.TrySetResult(record.Message);
+            return Task.CompletedTask;
+        };
+        await using var claim = await engine.Store.ClaimOutboxAsync(new GrainId("tally", "one"), 1, wait: false, CancellationToken.None);
+        Assert.NotNull(claim);
+        await engine.Tally("one").Send(1, Samples.Command(1), Samples.Command(2));
+        Assert.Equal(Samples.Command(2), await arrived.Task.WaitAsync(TimeSpan.FromMinutes(2)));
+    }
+
+    [Fact]
+    public async Task Nothing_is_delivered_before_whoever_takes_it_is_ready()
+    {
+        var ready = new TaskCompletionSource();
+        await using var engine = await EngineHarness.StartAsync("memory", configure: o => o.DeliverAfter = _ => ready.Task);
+        await engine.Tally("one").Send(1, Samples.Command(1));
+        Assert.False(engine.Pump.WhenIdleAsync().IsCompleted);
+        Assert.Empty(engine.Delivered);
+        ready.SetResult();
+        await engine.Pump.WhenIdleAsync();
+        Assert.Single(engine.Delivered);
+    }
+
     [Fact]
     public async Task What_a_crash_left_over_is_delivered_at_the_next_start()
     {
