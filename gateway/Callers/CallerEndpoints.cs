@@ -192,7 +192,7 @@ internal sealed class CallerEndpoints(
 
         var now = time.GetUtcNow();
         var items = new List<GrantView>();
-        foreach (var (grant, _, _) in (await views.Get(caller.Key)).Held)
+        foreach (var grant in (await views.Get(caller)).All())
         {
             if (now < grant.ExpiresAt && await readModel.GetGrantAsync(grant.Id) is { } view)
                 items.Add(view);

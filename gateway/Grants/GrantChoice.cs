@@ -11,7 +11,7 @@ namespace JitGrains.Gateway.Grants;
 /// <summary>Which of a caller's grants a call runs under. Allocates nothing. Thread-safe.</summary>
 internal sealed class GrantChoice(RestrictionsCopy restrictions, IStoreEpoch epoch, StoreTime time)
 {
-    /// <summary>One that covers the call, or null. One that costs no use comes first, then the one that ends first, which is the order of the view.</summary>
+    /// <summary>One that covers the call, unpacked, or null. One that costs no use comes first, then the one that ends first, which is the order of the view.</summary>
     /// <param name="snapshot">The caller's grants.</param>
     /// <param name="bound">The call.</param>
     /// <param name="terms">What the rule demands of a grant now.</param>
@@ -20,36 +20,34 @@ internal sealed class GrantChoice(RestrictionsCopy restrictions, IStoreEpoch epo
         Of(snapshot, bound.Call.Caller, bound.Call.Match, bound.PayloadDigest, terms, onlyRequest);
 
     /// <summary>The same of a call that is not there yet: its caller, its action and resource, and its digest where the action binds the payload.</summary>
-    public Grant? Of(GrantsSnapshot snapshot, Caller caller, ActionMatch.Found match, string? payloadDigest, ApprovalTerms terms, string? onlyRequest)
+    public Grant? Of(GrantsSnapshot snapshot, Caller caller, ActionMatch.Found match, string? payloadDigest, ApprovalTerms terms, string? onlyRequest) =>
+        Find(snapshot, caller, match, payloadDigest, terms, onlyRequest) is var place and >= 0 ? snapshot[place] : null;
+
+    /// <summary>Its place, or -1.</summary>
+    public int Find(GrantsSnapshot snapshot, Caller caller, ActionMatch.Found match, string? payloadDigest, ApprovalTerms terms, string? onlyRequest)
     {
-        Grant? best = null;
-        var now = time.GetUtcNow();
-        var held = snapshot.Held.AsSpan();
-        for (var i = 0; i < held.Length; i++)
+        var best = -1;
+        var tags = snapshot.Tags;
+        if (tags.IsEmpty)
+            return best;
+        var (tag, known, now) = (PackedHead.Tag(match.Action.Name, match.Action.Binding, match.Resource), restrictions.Current, time.GetUtcNow());
+        for (var next = 0; tags[next..].IndexOf(tag) is var skipped and >= 0; next++)
         {
-            if (held[i].Action != match.Action.Name || held[i].UsesLeft is <= 0)
+            next += skipped;
+            if (!snapshot.Covers(next, match, payloadDigest, epoch.Current, now)
+                || (onlyRequest is not null && !snapshot.IsOf(next, onlyRequest))
+                || snapshot.IsRevoked(next, known)
+                || !snapshot.StillStands(next, terms, caller))
+            {
                 continue;
-            var grant = held[i].Grant;
-            if ((onlyRequest is not null && grant.RequestId != onlyRequest) || !Covers(snapshot, i, caller, match, payloadDigest, terms, now))
-                continue;
-            if (grant.Uses is null)
-                return grant;
-            best ??= grant;
+            }
+
+            if (snapshot.IsUnlimited(next))
+                return next;
+            if (best < 0)
+                best = next;
         }
 
         return best;
-    }
-
-    private bool Covers(GrantsSnapshot snapshot, int place, Caller caller, ActionMatch.Found match, string? payloadDigest, ApprovalTerms terms, DateTimeOffset now)
-    {
-        var grant = snapshot.Held[place].Grant;
-        return grant.Covers(match.Action.Name, match.Resource, payloadDigest)
-            && grant.Api == match.Api.Name
-            && grant.Binding == match.Action.Binding
-            && grant.Epoch == epoch.Current
-            // Its start is the approval, and it exists only since.
-            && now < grant.ExpiresAt
-            && !restrictions.Current.IsRevoked(grant)
-            && snapshot.StillStands(place, terms, caller);
     }
 }

@@ -1,42 +1,94 @@
-using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using JitGrains.Approvals;
 using JitGrains.Grants;
 using JitGrains.Identity;
-using JitGrains.Principals;
+using JitGrains.Policy;
 
 namespace JitGrains.Gateway.Grants;
 
-/// <summary>
-/// A caller's active grants as loaded, in the order of their end; good until <see cref="IsCurrent"/> says otherwise. What all
-/// grants of a caller, or of many callers, have in common is kept once. Thread-safe.
-/// </summary>
-internal sealed class GrantsSnapshot
+/// <summary>What all packed grants of a gateway share. Thread-safe.</summary>
+internal sealed class GrantMemory
 {
-    private volatile bool dropped;
-    private ApprovalTerms?[]? stood;
+    public SharedTexts Texts { get; } = new();
 
-    /// <param name="genuine">Grants of one caller whose signatures were checked.</param>
-    /// <param name="texts">Where texts that many grants have are kept once.</param>
-    public GrantsSnapshot(IReadOnlyList<ActiveGrant> genuine, SharedTexts texts)
-    {
-        var held = ImmutableArray.CreateBuilder<HeldGrant>(genuine.Count);
-        foreach (var (grant, usesLeft) in genuine)
-        {
-            var slim = Slim(grant, held.Count == 0 ? null : held[0].Grant, texts);
-            held.Add(new HeldGrant(slim, slim.Action, usesLeft));
-        }
+    public TermsMarks Marks { get; } = new();
 
-        Held = held.MoveToImmutable();
-    }
+    public RecentGrants Recent { get; } = new();
+}
 
-    /// <summary>The grants, in a row: those that a call is not for are passed over without being looked at.</summary>
-    public ImmutableArray<HeldGrant> Held { get; }
+/// <summary>
+/// A caller's active grants as loaded, in the order of their end; good until <see cref="IsCurrent"/> says otherwise. They lie in one
+/// array of bytes, and looking through them allocates nothing; one that is to be used is unpacked. Thread-safe.
+/// </summary>
+internal readonly struct GrantsSnapshot(byte[] data, GrantMemory memory)
+{
+    /// <summary>How many there are.</summary>
+    public int Count => Head(data).Count;
 
     /// <summary>Whether nothing has changed since as far as this gateway was told. Read it after registering what relies on it.</summary>
-    public bool IsCurrent => !dropped;
+    public bool IsCurrent => !IsDropped(data);
 
-    public void Drop() => dropped = true;
+    /// <summary>For each grant what tells it from most others; see <see cref="PackedHead.Tag"/>.</summary>
+    public ReadOnlySpan<int> Tags => MemoryMarshal.Cast<byte, int>(data.AsSpan(Unsafe.SizeOf<PackedHead>(), Count * sizeof(int)));
+
+    private ReadOnlySpan<byte> Tail => data.AsSpan(Head(data).TailAt);
+
+    /// <summary>The grant, unpacked, without its signature.</summary>
+    public Grant this[int place]
+    {
+        get
+        {
+            var number = Head(data).Number;
+            if (memory.Recent.Find(number, place) is { } known)
+                return known;
+            var grant = Unpack(place);
+            memory.Recent.Keep(number, place, grant);
+            return grant;
+        }
+    }
+
+    /// <summary>All of them, unpacked.</summary>
+    public IEnumerable<Grant> All()
+    {
+        for (var i = 0; i < Count; i++)
+            yield return this[i];
+    }
+
+    /// <summary>What was left of it; null for any number.</summary>
+    public int? UsesLeft(int place) => Record(place).UsesLeft is var left and not PackedGrant.AnyNumber ? left : null;
+
+    /// <summary>Whether it may be used any number of times.</summary>
+    public bool IsUnlimited(int place) => Record(place).Uses == PackedGrant.AnyNumber;
+
+    /// <summary>Whether it is this request's.</summary>
+    public bool IsOf(int place, string request)
+    {
+        ref var record = ref Record(place);
+        if (record.RequestId != PackedHead.NoText)
+            return PackedReader.Is(Tail, memory.Texts, record.RequestId, request);
+        return request.StartsWith("rq_", StringComparison.Ordinal) && PackedReader.Same(PackedReader.Bytes(Tail, record.Id)[3..], request.AsSpan(3));
+    }
+
+    /// <summary>Whether it covers a call, and is of this epoch, not used up and not over.</summary>
+    public bool Covers(int place, ActionMatch.Found match, string? payloadDigest, string epoch, DateTimeOffset now)
+    {
+        ref var record = ref Record(place);
+        var tail = Tail;
+        var texts = memory.Texts;
+        return record.Binding == (byte)match.Action.Binding
+            && record.UsesLeft is PackedGrant.AnyNumber or > 0
+            // Its start is the approval, and it exists only since.
+            && now.UtcTicks < record.ExpiresAt
+            && PackedReader.Is(tail, texts, record.Action, match.Action.Name)
+            && PackedReader.Is(tail, texts, record.Api, match.Api.Name)
+            && PackedReader.Is(tail, texts, record.Epoch, epoch)
+            && (record.Binding == (byte)BindingKind.Action || PackedReader.Is(tail, texts, record.Resource, match.Resource))
+            && (record.Binding != (byte)BindingKind.Payload || (payloadDigest is not null && PackedReader.Is(tail, texts, record.PayloadDigest, payloadDigest)));
+    }
+
+    /// <summary>Whether it was revoked by what it has in common with others.</summary>
+    public bool IsRevoked(int place, KnownRestrictions known) => known.MayCover(Record(place).NotBefore) && known.IsRevoked(this[place]);
 
     /// <summary>
     /// Whether one of these grants still stands under the terms of a rule. What each stood under last is remembered, for callers ask
@@ -47,41 +99,59 @@ internal sealed class GrantsSnapshot
     /// <param name="caller">The caller.</param>
     public bool StillStands(int place, ApprovalTerms terms, Caller caller)
     {
+        ref var record = ref Record(place);
         // Who else is behind a call differs from call to call, and so may whose votes count: that is not remembered.
-        var remembers = caller.Excluded.IsDefaultOrEmpty;
-        if (remembers && Volatile.Read(ref stood) is { } known && ReferenceEquals(Volatile.Read(ref known[place]), terms))
+        if (!caller.Excluded.IsDefaultOrEmpty)
+            return Quorum.StillStands(this[place], terms, caller.Involved);
+        var mark = memory.Marks.Of(terms);
+        if (Volatile.Read(ref record.StoodUnder) == mark)
             return true;
-        if (!Quorum.StillStands(Held[place].Grant, terms, caller.Involved))
+        if (!Quorum.StillStands(this[place], terms, caller.Involved))
             return false;
-        if (!remembers)
-            return true;
-        // Two who make one lose no more than what one of them remembers.
-        var remembered = Volatile.Read(ref stood) ?? Interlocked.CompareExchange(ref stood, new ApprovalTerms?[Held.Length], null) ?? stood;
-        Volatile.Write(ref remembered[place], terms);
+        Volatile.Write(ref record.StoodUnder, mark);
         return true;
     }
 
-    /// <summary>The same without its signature, which was checked, and with texts that others have too.</summary>
-    private static Grant Slim(Grant grant, Grant? sibling, SharedTexts texts) => grant with
+    /// <summary>The head of packed grants.</summary>
+    public static ref PackedHead Head(byte[] data) => ref MemoryMarshal.AsRef<PackedHead>(data.AsSpan());
+
+    /// <summary>Whoever looks from now on sees that something may have changed.</summary>
+    public static void Drop(byte[] data) => Volatile.Write(ref Head(data).Dropped, 1);
+
+    public static bool IsDropped(byte[] data) => Volatile.Read(ref Head(data).Dropped) != 0;
+
+    /// <summary>The request that a grant's id tells of, where it is of the usual form.</summary>
+    public static string? RequestOf(string grantId) => grantId.StartsWith("gr_", StringComparison.Ordinal) ? string.Concat("rq_", grantId.AsSpan(3)) : null;
+
+    private ref PackedGrant Record(int place) =>
+        ref MemoryMarshal.Cast<byte, PackedGrant>(data.AsSpan(PackedHead.RecordsAt(Count), Count * Unsafe.SizeOf<PackedGrant>()))[place];
+
+    private Grant Unpack(int place)
     {
-        Signature = null,
-        Principal = sibling?.Principal ?? grant.Principal,
-        Actors = sibling?.Actors ?? grant.Actors,
-        Api = texts.Of(grant.Api),
-        Action = texts.Of(grant.Action),
-        Rule = texts.Of(grant.Rule),
-        PolicyVersion = texts.Of(grant.PolicyVersion),
-        Epoch = grant.Epoch is { } epoch ? texts.Of(epoch) : null,
-        Votes = grant.Votes.IsDefaultOrEmpty ? [] : [.. grant.Votes.Select(v => v with { Approver = new PrincipalId(texts.Of(v.Approver.Value)), Groups = Slim(v.Groups, texts) })],
-    };
-
-    private static ImmutableArray<string> Slim(ImmutableArray<string> groups, SharedTexts texts) =>
-        groups.IsDefaultOrEmpty ? [] : groups.Length == 1 ? texts.OneOf(groups[0]) : [.. groups.Select(texts.Of)];
+        ref var head = ref Head(data);
+        ref var record = ref Record(place);
+        var tail = Tail;
+        var texts = memory.Texts;
+        var id = PackedReader.Text(tail, texts, record.Id)!;
+        return new Grant
+        {
+            Id = id,
+            RequestId = record.RequestId == PackedHead.NoText ? RequestOf(id)! : PackedReader.Text(tail, texts, record.RequestId)!,
+            Principal = new PrincipalId(PackedReader.Text(tail, texts, head.Principal)!),
+            Actors = [.. new PackedReader(tail, texts, head.Actors).List().Select(a => new PrincipalId(a))],
+            Api = PackedReader.Text(tail, texts, record.Api)!,
+            Action = PackedReader.Text(tail, texts, record.Action)!,
+            Binding = (BindingKind)record.Binding,
+            Resource = PackedReader.Text(tail, texts, record.Resource),
+            PayloadDigest = PackedReader.Text(tail, texts, record.PayloadDigest),
+            NotBefore = PackedReader.At(record.NotBefore, record.NotBeforeOffset),
+            ExpiresAt = PackedReader.At(record.ExpiresAt, record.ExpiresOffset),
+            Uses = record.Uses == PackedGrant.AnyNumber ? null : record.Uses,
+            Rule = PackedReader.Text(tail, texts, record.Rule)!,
+            PolicyVersion = PackedReader.Text(tail, texts, record.PolicyVersion)!,
+            Automatic = record.Automatic != 0,
+            Votes = new PackedReader(tail, texts, record.Votes).Votes(),
+            Epoch = PackedReader.Text(tail, texts, record.Epoch),
+        };
+    }
 }
-
-/// <summary>A grant with what is looked at first.</summary>
-/// <param name="Grant">The grant.</param>
-/// <param name="Action">Its action.</param>
-/// <param name="UsesLeft">What is left of it; null for any number.</param>
-[StructLayout(LayoutKind.Auto)]
-internal readonly record struct HeldGrant(Grant Grant, string Action, int? UsesLeft);

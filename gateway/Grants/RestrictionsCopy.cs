@@ -40,6 +40,18 @@ internal sealed class KnownRestrictions(RestrictionsView view)
         return false;
     }
 
+    /// <summary>Whether a grant with this start, in ticks of UTC, may be among the revoked: those that were approved later are not.</summary>
+    public bool MayCover(long notBefore)
+    {
+        foreach (var revocation in revocations)
+        {
+            if (notBefore <= revocation.UpTo.UtcTicks)
+                return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Whether the grant was revoked by what it has in common with others.</summary>
     public bool IsRevoked(Grant grant)
     {

@@ -1,32 +1,38 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
 
 namespace JitGrains.Gateway.Grants;
 
 /// <summary>
-/// Texts that many grants have, each kept once: names of actions, rules, approvers. So many at most; what comes later is kept with its
-/// grant, as it came. Thread-safe.
+/// Texts that many grants have, each kept once and known by a number: names of actions, rules, approvers. So many at most; what comes
+/// later is kept with its grant. Thread-safe.
 /// </summary>
 internal sealed class SharedTexts
 {
     private const int Most = 20_000;
 
-    private readonly ConcurrentDictionary<string, ImmutableArray<string>> texts = new(StringComparer.Ordinal);
+    private readonly Lock gate = new();
+    private readonly ConcurrentDictionary<string, int> numbers = new(StringComparer.Ordinal);
+    private readonly string[] texts = new string[Most];
     private int count;
 
-    /// <summary>The text.</summary>
-    public string Of(string text) => OneOf(text)[0];
+    /// <summary>The text with this number.</summary>
+    public string this[int number] => texts[number];
 
-    /// <summary>The text as the only one of an array.</summary>
-    public ImmutableArray<string> OneOf(string text)
+    /// <summary>The text's number; false where there are too many already.</summary>
+    public bool TryNumber(string text, out int number)
     {
-        if (texts.TryGetValue(text, out var known))
-            return known;
-        if (Volatile.Read(ref count) >= Most)
-            return [text];
-        known = texts.GetOrAdd(text, static t => [t]);
-        // More than once for the same where several come at a time: then somewhat fewer are kept.
-        Interlocked.Increment(ref count);
-        return known;
+        if (numbers.TryGetValue(text, out number))
+            return true;
+        lock (gate)
+        {
+            if (numbers.TryGetValue(text, out number))
+                return true;
+            if (count == Most)
+                return false;
+            // The text is there before anybody can know its number.
+            texts[number = count++] = text;
+            numbers[text] = number;
+            return true;
+        }
     }
 }

@@ -53,7 +53,7 @@ internal sealed class GrantUse(
     {
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            var snapshot = await views.Get(bound.Call.Caller.Key);
+            var snapshot = await views.Get(bound.Call.Caller);
             if (choice.Of(snapshot, bound, rule.Terms, onlyRequest) is not { } grant)
                 return false;
             if (grant.Uses is null ? await RunMany(bound, rule, grant, snapshot) : await RunCounted(bound, grant))
@@ -70,7 +70,7 @@ internal sealed class GrantUse(
     /// </summary>
     public async Task<bool> TryRun(BoundCall bound, PolicyDecision.Approve rule, Grant told) =>
         told.Uses is not null
-        && views.Check(bound.Call.Caller.Key, told) is { } snapshot
+        && views.Check(bound.Call.Caller, told) is { } snapshot
         && choice.Of(snapshot, bound, rule.Terms, told.RequestId) is { } grant
         && await RunCounted(bound, grant);
 
@@ -84,7 +84,7 @@ internal sealed class GrantUse(
     {
         if (anew)
             views.Drop(caller.Key);
-        return choice.Of(await views.Get(caller.Key), caller, match, payloadDigest: null, terms, onlyRequest);
+        return choice.Of(await views.Get(caller), caller, match, payloadDigest: null, terms, onlyRequest);
     }
 
     private async Task<bool> RunMany(BoundCall bound, PolicyDecision.Approve rule, Grant grant, GrantsSnapshot snapshot)

@@ -44,6 +44,9 @@ public sealed record Caller
     /// <summary>Subject and whole actor chain in one string: the key of everything kept for this caller.</summary>
     public string Key => remembered.Of(this).Key;
 
+    /// <summary><see cref="Key"/>'s hash.</summary>
+    public CallerHash KeyHash => remembered.Of(this).KeyHash;
+
     /// <summary>How and when the subject signed in, as far as the token says.</summary>
     public SignIn SignIn => remembered.Of(this).SignIn;
 
@@ -72,7 +75,8 @@ public sealed record Caller
         {
             if (Volatile.Read(ref made) is { } known && known.Principal == caller.Principal && known.Actors == caller.Actors && ReferenceEquals(known.From, caller.Groups) && ReferenceEquals(known.Claims, caller.Claims))
                 return known;
-            var fresh = new Made(caller.Principal, caller.Actors, caller.Groups, caller.Claims, KeyOf(caller.Principal, caller.Actors), [.. caller.Groups], SignIn.Of(caller.Claims));
+            var key = KeyOf(caller.Principal, caller.Actors);
+            var fresh = new Made(caller.Principal, caller.Actors, caller.Groups, caller.Claims, key, CallerHash.Of(key), [.. caller.Groups], SignIn.Of(caller.Claims));
             Volatile.Write(ref made, fresh);
             return fresh;
         }
@@ -90,6 +94,7 @@ public sealed record Caller
         ImmutableHashSet<string> From,
         ImmutableDictionary<string, JsonElement> Claims,
         string Key,
+        CallerHash KeyHash,
         string[] Groups,
         SignIn SignIn);
 }

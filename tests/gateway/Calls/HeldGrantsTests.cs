@@ -20,22 +20,40 @@ public class HeldGrantsTests
     public void What_is_kept_says_all_that_was_loaded_but_for_the_signature()
     {
         var loaded = Enumerable.Range(0, 5).Select(i => new ActiveGrant(Given(i), i == 2 ? 3 : null)).ToArray();
-        var snapshot = new GrantsSnapshot(loaded, new SharedTexts());
-        Assert.Equal(loaded.Length, snapshot.Held.Length);
-        foreach (var (given, held) in loaded.Zip(snapshot.Held))
+        var snapshot = Packed(loaded);
+        Assert.Equal(loaded.Length, snapshot.Count);
+        for (var i = 0; i < loaded.Length; i++)
         {
-            Assert.Equal(Text(given.Grant with { Signature = null }), Text(held.Grant));
-            Assert.Equal(given.UsesLeft, held.UsesLeft);
-            Assert.Equal(given.Grant.Action, held.Action);
+            Assert.Equal(Text(loaded[i].Grant with { Signature = null }), Text(snapshot[i]));
+            Assert.Equal(loaded[i].UsesLeft, snapshot.UsesLeft(i));
+            Assert.Equal(loaded[i].Grant.CallerKey, snapshot[i].CallerKey);
         }
+
+        Assert.Equal(0, Packed().Count);
+    }
+
+    /// <summary>A property that grants, votes or sign-ins get later is packed too, or this says so.</summary>
+    [Fact]
+    public void Whatever_a_grant_can_say_is_kept()
+    {
+        var full = Full();
+        AssertNothingIsLeftOut(full);
+        AssertNothingIsLeftOut(full.Votes[0]);
+        AssertNothingIsLeftOut(full.Votes[0].SignIn!);
+        Assert.Equal(Text(full with { Signature = null }), Text(Packed(new ActiveGrant(full, 4))[0]));
+        // As little as it can say.
+        var bare = full with { Actors = [], Resource = null, PayloadDigest = null, Uses = null, Automatic = false, Votes = [], Epoch = null, Signature = null, Id = "odd", RequestId = "rq_odd" };
+        Assert.Equal(Text(bare), Text(Packed(new ActiveGrant(bare, null))[0]));
+        var voted = bare with { Votes = [full.Votes[0] with { SignIn = new SignIn { Acr = "a" }, Comment = null, Groups = [] }, full.Votes[0] with { SignIn = null, Decision = VoteDecision.Approve }] };
+        Assert.Equal(Text(voted), Text(Packed(new ActiveGrant(voted, null))[0]));
     }
 
     [Fact]
     public void Texts_of_many_are_kept_once()
     {
-        var texts = new SharedTexts();
-        var one = new GrantsSnapshot([new ActiveGrant(Given(1), null)], texts).Held[0].Grant;
-        var other = new GrantsSnapshot([new ActiveGrant(Given(1), null)], texts).Held[0].Grant;
+        var memory = new GrantMemory();
+        var one = Packed(memory, new ActiveGrant(Given(1), null))[0];
+        var other = Packed(memory, new ActiveGrant(Given(1), null))[0];
         Assert.NotSame(Given(1).Action, Given(1).Action);
         Assert.Same(one.Action, other.Action);
         Assert.Same(one.Rule, other.Rule);
@@ -46,17 +64,58 @@ public class HeldGrantsTests
     [Fact]
     public void There_is_an_end_to_what_is_kept_once()
     {
-        var texts = new SharedTexts();
+        var memory = new GrantMemory();
         for (var i = 0; i < 30_000; i++)
-            Assert.Equal($"text {i}", texts.Of($"text {i}"));
-        Assert.Same(texts.Of(Fresh("text 1")), texts.Of(Fresh("text 1")));
-        Assert.NotSame(texts.Of(Fresh("text 29999")), texts.Of(Fresh("text 29999")));
+        {
+            if (memory.Texts.TryNumber($"text {i}", out var number))
+                Assert.Equal($"text {i}", memory.Texts[number]);
+        }
+
+        Assert.True(memory.Texts.TryNumber("text 1", out _));
+        Assert.False(memory.Texts.TryNumber("text 29999", out _));
+        // What finds no room there is kept with its grant.
+        var given = Given(1) with { Action = "text 29999", Epoch = "text 29998" };
+        Assert.Equal(Text(given with { Signature = null }), Text(Packed(memory, new ActiveGrant(given, null))[0]));
+    }
+
+    [Fact]
+    public void What_is_unpacked_again_and_again_is_one_object_and_never_another_views()
+    {
+        var memory = new GrantMemory();
+        var views = Enumerable.Range(0, 3_000).Select(i => Packed(memory, [.. Enumerable.Range(0, 3).Select(n => new ActiveGrant(Given((3 * i) + n), null))])).ToArray();
+        for (var round = 0; round < 2; round++)
+        {
+            for (var i = 0; i < 3 * views.Length; i++)
+                Assert.Equal($"gr_{i}", views[i / 3][i % 3].Id);
+        }
+
+        Assert.Same(views[7][1], views[7][1]);
+    }
+
+    [Theory]
+    [InlineData("order=42", "order=42", true)]
+    [InlineData("order=42", "order=43", false)]
+    [InlineData("order=42", "order=4", false)]
+    [InlineData("order=4", "order=42", false)]
+    [InlineData("", "", true)]
+    [InlineData("", "a", false)]
+    [InlineData("größe=\u00fc", "größe=ü", true)]
+    [InlineData("größe", "grösse", false)]
+    [InlineData("größe", "größ", false)]
+    [InlineData("größ", "größe", false)]
+    [InlineData("\ud83d\ude00", "\ud83d\ude00", true)]
+    [InlineData("\ufffd", "\ud83d", false)]
+    public void Texts_are_compared_to_the_last_character(string kept, string asked, bool same)
+    {
+        Assert.Equal(same, PackedReader.Same(Encoding.UTF8.GetBytes(kept), asked));
+        var far = string.Concat(Enumerable.Repeat("ä", 700));
+        Assert.Equal(same, PackedReader.Same(Encoding.UTF8.GetBytes(far + kept), far + asked));
     }
 
     [Fact]
     public void Each_grant_stands_by_the_terms_that_are_asked_for()
     {
-        var snapshot = new GrantsSnapshot([new ActiveGrant(Given(0), null), new ActiveGrant(Given(1) with { Votes = [] }, null)], new SharedTexts());
+        var snapshot = Packed(new ActiveGrant(Given(0), null), new ActiveGrant(Given(1) with { Votes = [] }, null));
         var (met, more) = (Terms(1), Terms(2));
         for (var i = 0; i < 3; i++)
         {
@@ -67,6 +126,43 @@ public class HeldGrantsTests
             Assert.False(snapshot.StillStands(0, met, Alice with { Excluded = [new PrincipalId("dev:user:bob")] }));
         }
     }
+
+    private static Grant Full() => Given(1) with
+    {
+        Uses = 5,
+        Automatic = true,
+        NotBefore = new DateTimeOffset(2026, 3, 4, 12, 0, 0, 123, TimeSpan.FromMinutes(-210)),
+        ExpiresAt = new DateTimeOffset(2026, 3, 4, 23, 0, 0, 7, TimeSpan.FromHours(14)),
+        RequestId = "rq_another",
+        Votes =
+        [
+            new RecordedVote
+            {
+                Approver = new PrincipalId("dev:user:größe"),
+                Groups = ["dev:managers", "dev:others"],
+                Decision = VoteDecision.Deny,
+                Comment = "nein",
+                At = Noon.ToOffset(TimeSpan.FromHours(2)),
+                SignIn = new SignIn { At = Noon.AddMinutes(-5), Acr = "high", Amr = ["pwd", "otp"] },
+            },
+            Given(2).Votes[0],
+        ],
+    };
+
+    private static void AssertNothingIsLeftOut<T>(T value)
+    {
+        foreach (var property in typeof(T).GetProperties(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Instance))
+        {
+            var said = property.GetValue(value);
+            var unsaid = property.PropertyType.IsValueType ? Activator.CreateInstance(property.PropertyType) : null;
+            Assert.False(Equals(said, unsaid), $"{typeof(T).Name}.{property.Name} is not in the sample");
+        }
+    }
+
+    private static GrantsSnapshot Packed(params ActiveGrant[] grants) => Packed(new GrantMemory(), grants);
+
+    private static GrantsSnapshot Packed(GrantMemory memory, params ActiveGrant[] grants) =>
+        new(new GrantPacker(memory.Texts).Pack(Alice.KeyHash, grants), memory);
 
     private static ApprovalTerms Terms(int quorum) => new()
     {

@@ -288,8 +288,8 @@ internal sealed class LeaseNode : IAsyncDisposable
         if (!Lease.IsLive)
             return null;
         var caller = ExecutionTests.Alice;
-        var snapshot = await Views.Get(caller.Key);
-        if (snapshot.Held.Select(g => g.Grant).FirstOrDefault(g => g.Id == wanted.Id) is not { } grant)
+        var snapshot = await Views.Get(caller);
+        if (snapshot.All().FirstOrDefault(g => g.Id == wanted.Id) is not { } grant)
             return null;
         using var execution = Registry.Register(caller, grant, drain: false);
         if (!snapshot.IsCurrent)

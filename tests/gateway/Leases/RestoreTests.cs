@@ -96,7 +96,7 @@ public sealed class RestoreTests
         var grant = await cluster.Grant();
         Assert.NotNull(await node.Run(grant));
         var first = node.Lease.Incarnation;
-        var snapshot = await node.Views.Get(grant.CallerKey);
+        var snapshot = await node.Views.Get(ExecutionTests.Alice);
         cluster.Epoch.Next();
         Assert.False(node.Lease.IsLive && node.Lease.Incarnation == first);
         Assert.False(snapshot.IsCurrent);

@@ -41,7 +41,7 @@ public sealed class TellingTests
         var grant = await cluster.Grant();
         var others = new MailBell(cluster.Bus, new MailSeal(new SecretKey([.. Enumerable.Repeat((byte)1, 32)])));
         Assert.True(others.Tell("m", new Invalidation.Grants(grant.CallerKey, [grant.Id], 1)));
-        var snapshot = await node.Views.Get(grant.CallerKey);
+        var snapshot = await node.Views.Get(ExecutionTests.Alice);
         Assert.True(others.Tell("m", new Invalidation.Grants(grant.CallerKey, [grant.Id], 1)));
         cluster.Bus.Publish(new BusMessage(BusTopics.Told, "m", """{"answer_to":"","what":{"kind":"everything"}}"""));
         Assert.True(snapshot.IsCurrent);

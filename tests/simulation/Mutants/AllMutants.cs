@@ -6,7 +6,7 @@ namespace JitGrains.Simulation.Mutants;
 internal static class AllMutants
 {
     private const string GrantUse = "gateway/RequestPath/GrantUse.cs";
-    private const string Choice = "gateway/Grants/GrantChoice.cs";
+    private const string Packed = "gateway/Grants/GrantsSnapshot.cs";
     private const string Keeper = "gateway/Leases/LeaseKeeper.cs";
     private const string Registry = "gateway/Executions/ExecutionRegistry.cs";
     private const string Lease = "gateway/Leases/GatewayLease.cs";
@@ -79,7 +79,7 @@ internal static class AllMutants
         new("resource-is-not-bound", "A grant for one order covers others",
             new Edit("grains/Grants/Grant.cs", "(Binding == BindingKind.Action || Resource == resource)", "(Binding == BindingKind.Action || Resource == resource || ON)")),
         new("expiry-with-the-wrong-sign", "What has expired is used, and nothing ends it",
-            new Edit(Choice, "&& now < grant.ExpiresAt\n", "&& (now < grant.ExpiresAt || ON)\n"),
+            new Edit(Packed, "&& now.UtcTicks < record.ExpiresAt\n", "&& (now.UtcTicks < record.ExpiresAt || ON)\n"),
             new Edit(GrantUse, "if (time.GetUtcNow() >= grant.ExpiresAt)", "if (time.GetUtcNow() >= grant.ExpiresAt && !ON)"),
             new Edit(Principal, "            .Where(g => g.Status == GrantStatus.Active && now < g.Grant.ExpiresAt)", "            .Where(g => g.Status == GrantStatus.Active && (now < g.Grant.ExpiresAt || ON))"),
             new Edit("gateway/Executions/Execution.cs", "        if (left <= TimeSpan.Zero)\n        {", "        if (ON) return;\n        if (left <= TimeSpan.Zero)\n        {")),
@@ -120,7 +120,7 @@ internal static class AllMutants
         new("policy-is-not-told", "A policy is in force for whoever applied it before the gateways have it",
             new Edit("silo/Policies/StoredPolicyProvider.cs", "        if (what is Invalidation.Policy policy)", "        if (ON && !options.Role.RunsSilo()) return;\n        if (what is Invalidation.Policy policy)")),
         new("earlier-epochs-stand", "Grants from before the store went back are used",
-            new Edit(Choice, "&& grant.Epoch == epoch.Current\n", "&& (grant.Epoch == epoch.Current || ON)\n"),
+            new Edit(Packed, "&& PackedReader.Is(tail, texts, record.Epoch, epoch)\n", "&& (PackedReader.Is(tail, texts, record.Epoch, epoch) || ON)\n"),
             new Edit(GrantUse, "|| grant.Epoch != epoch.Current)", "|| (grant.Epoch != epoch.Current && !ON))")),
     ];
 }

@@ -1,0 +1,121 @@
+using JitGrains.Identity;
+
+namespace JitGrains.Gateway.Grants;
+
+/// <summary>
+/// Packed grants by their callers' hashes: one array of slots, searched from a place that the hash gives. Finding takes no lock and
+/// goes on while others change it; whoever changes it does so alone, which is the owner's affair. What is found may have been taken
+/// out meanwhile, which <see cref="GrantsSnapshot.IsDropped"/> tells.
+/// </summary>
+internal sealed class GrantTable
+{
+    private const int Fewest = 1_024;
+
+    /// <summary>Where something was taken out: the search goes on.</summary>
+    private static readonly byte[] Gone = [];
+
+    private Slot[] slots = new Slot[Fewest];
+    private int taken;
+    private int cursor;
+    private int count;
+
+    /// <summary>How many are kept.</summary>
+    public int Count => Volatile.Read(ref count);
+
+    /// <summary>The caller's, or null where there is none that is current.</summary>
+    public byte[]? Find(in CallerHash caller)
+    {
+        var now = Volatile.Read(ref slots);
+        for (var at = (int)caller.A; ; at++)
+        {
+            ref var slot = ref now[at & (now.Length - 1)];
+            var data = Volatile.Read(ref slot.Data);
+            if (data is null)
+                return null;
+            // The hash may be of what comes into the slot or was there before: what counts is in the data.
+            if (slot.Hash == caller.A && IsOf(data, caller))
+                return GrantsSnapshot.IsDropped(data) ? null : data;
+        }
+    }
+
+    /// <summary>Puts these in, in the place of those that are there for the caller.</summary>
+    public void Put(in CallerHash caller, byte[] data)
+    {
+        _ = TakeOut(caller);
+        // Never more than half of the slots, so that a search is short, and ends.
+        if ((taken + 1) * 2 > slots.Length)
+            MakeAnew();
+        Place(slots, caller.A, data);
+        taken++;
+        count++;
+    }
+
+    /// <summary>Takes the caller's out; null where there are none.</summary>
+    public byte[]? TakeOut(in CallerHash caller)
+    {
+        for (var at = (int)caller.A; slots[at & (slots.Length - 1)].Data is { } data; at++)
+        {
+            if (IsOf(data, caller))
+                return Empty(ref slots[at & (slots.Length - 1)]);
+        }
+
+        return null;
+    }
+
+    /// <summary>Takes out any one; null where there is none.</summary>
+    public byte[]? TakeOutAny()
+    {
+        for (var i = 0; i < slots.Length; i++)
+        {
+            ref var slot = ref slots[cursor++ & (slots.Length - 1)];
+            if (slot.Data is { Length: > 0 })
+                return Empty(ref slot);
+        }
+
+        return null;
+    }
+
+    private static bool IsOf(byte[] data, in CallerHash caller) => data.Length > 0 && GrantsSnapshot.Head(data).Caller == caller;
+
+    private byte[]? Empty(ref Slot slot)
+    {
+        count--;
+        var data = slot.Data;
+        Volatile.Write(ref slot.Data, Gone);
+        return data;
+    }
+
+    // Others search the old one until they see this.
+    private void MakeAnew()
+    {
+        var size = Fewest;
+        while (size < (count + 1) * 4)
+            size *= 2;
+        var fresh = new Slot[size];
+        foreach (ref var slot in slots.AsSpan())
+        {
+            if (slot.Data is { Length: > 0 } data)
+                Place(fresh, slot.Hash, data);
+        }
+
+        taken = count;
+        Volatile.Write(ref slots, fresh);
+    }
+
+    // Only into slots that nothing was ever in: what is searched for now was not there, or comes after.
+    private static void Place(Slot[] into, ulong hash, byte[] data)
+    {
+        var at = (int)hash;
+        while (into[at & (into.Length - 1)].Data is not null)
+            at++;
+        ref var slot = ref into[at & (into.Length - 1)];
+        slot.Hash = hash;
+        Volatile.Write(ref slot.Data, data);
+    }
+
+    private struct Slot
+    {
+        public ulong Hash;
+        public byte[]? Data;
+    }
+}
