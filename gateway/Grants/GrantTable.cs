@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using JitGrains.Identity;
 
 namespace JitGrains.Gateway.Grants;
@@ -10,6 +13,10 @@ namespace JitGrains.Gateway.Grants;
 internal sealed class GrantTable
 {
     private const int Fewest = 1_024;
+
+    /// <summary>A line of a processor's caches, in bytes, and how many of them are fetched ahead: a caller's with some grants fit.</summary>
+    private const int Line = 64;
+    private const int Lines = 16;
 
     /// <summary>Where something was taken out: the search goes on.</summary>
     private static readonly byte[] Gone = [];
@@ -36,6 +43,14 @@ internal sealed class GrantTable
             if (slot.Hash == caller.A && IsOf(data, caller))
                 return GrantsSnapshot.IsDropped(data) ? null : data;
         }
+    }
+
+    /// <summary>Has the processor fetch what is there for the caller, where it can, while it goes on with something else. Says nothing and changes nothing.</summary>
+    public void Expect(in CallerHash caller)
+    {
+        var now = Volatile.Read(ref slots);
+        if (Sse.IsSupported && now[(int)caller.A & (now.Length - 1)].Data is { } data)
+            Fetch(data);
     }
 
     /// <summary>Puts these in, in the place of those that are there for the caller.</summary>
@@ -73,6 +88,14 @@ internal sealed class GrantTable
         }
 
         return null;
+    }
+
+    // A hint: where the array was moved or ends before, something else is fetched, and nothing is read by the program.
+    private static unsafe void Fetch(byte[] data)
+    {
+        var start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(data));
+        for (var i = 0; i < Lines; i++)
+            Sse.Prefetch0(start + (i * Line));
     }
 
     private static bool IsOf(byte[] data, in CallerHash caller) => data.Length > 0 && GrantsSnapshot.Head(data).Caller == caller;

@@ -1,27 +1,22 @@
-using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Security.Cryptography;
 using JitGrains.Approvals;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.RequestPath;
+using JitGrains.Gateway.Telemetry;
 using JitGrains.Grants;
-using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Network;
 using JitGrains.Policy;
-using JitGrains.Principals;
-using JitGrains.Runtime;
 using JitGrains.Runtime.Engine;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace JitGrains.Bench;
 
 /// <summary>
 /// A decision from memory: action, policy, and for an approve rule the grant; nanoseconds and bytes, with few and many rules and
-/// grants, callers and actions at random. The parts are those of a gateway's host; only the store behind the views is made up.
+/// grants, callers and actions at random. In the order of a gateway: what it is, who calls, what policy says, and the grant.
 /// Who calls is known before anything is decided: what a token's look-up has just read of the caller is at hand, unless a row
 /// says otherwise. The caller's grants are where a random caller's are.
 /// </summary>
@@ -37,9 +32,8 @@ internal static class DecisionBench
     {
         Console.WriteLine($"{Decisions:N0} decisions a round, {Rounds} interleaved rounds, medians; one thread; {GrantsOfOne} grants a caller.");
         var policies = new[] { 10, 10_000 }.ToDictionary(n => n, n => DecisionPolicy.Load(n));
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        await using var few = await Memory.FillAsync(10, key);
-        await using var many = await Memory.FillAsync(most, key);
+        await using var few = Memory.Fill(10);
+        await using var many = Memory.Fill(most);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"memory of a cached grant, with its share of what is kept for its caller: {many.BytesOfOne:N0} bytes"));
         Console.WriteLine();
 
@@ -119,11 +113,13 @@ internal static class DecisionBench
         var outline = policy.Outline(bound.Call.Request);
         if (outline.Match is not ActionMatch.Found found)
             throw new InvalidOperationException("the action is not found");
+        memory.Table.Expect(caller.KeyHash);
         var decision = policy.Evaluate(new PolicyInput { Caller = caller, Api = found.Api, Action = found.Action, Captures = found.Captures, Request = bound.Call.Request, Origin = memory.Origin, Now = Now });
         if (decision is PolicyDecision.Allow)
             return;
-        var snapshot = memory.Views.Get(caller);
-        if (!snapshot.IsCompletedSuccessfully || decision is not PolicyDecision.Approve approve || memory.Choice.Find(snapshot.Result, caller, found, null, approve.Terms, null) < 0)
+        var data = memory.Table.Find(caller.KeyHash);
+        memory.Metrics.ViewLookup(hit: true);
+        if (data is null || decision is not PolicyDecision.Approve approve || memory.Choice.Find(new GrantsSnapshot(data, memory.Kept), caller, found, null, approve.Terms, null) < 0)
             throw new InvalidOperationException("it is not permitted");
     }
 
@@ -150,7 +146,7 @@ internal static class DecisionBench
         }
     }
 
-    /// <summary>A gateway's memory of callers and their grants, filled as it fills itself: each grant's signature is checked.</summary>
+    /// <summary>A gateway's memory of callers and their grants, filled as it fills itself but for reading them and for checking signatures, which take minutes for so many.</summary>
     private sealed class Memory : IAsyncDisposable
     {
         private readonly Dictionary<CompiledPolicy, BoundCall[]> calls = [];
@@ -165,31 +161,29 @@ internal static class DecisionBench
 
         public CallOrigin Origin { get; } = new(IPAddress.Parse("10.1.2.3"));
 
-        public GrantViews Views { get; private set; } = null!;
+        public GrantTable Table { get; } = new();
+
+        public GrantMemory Kept { get; } = new();
+
+        public GatewayMetrics Metrics { get; private set; } = null!;
 
         public GrantChoice Choice { get; private set; } = null!;
 
-        public static async Task<Memory> FillAsync(int grants, ECDsa key)
+        public static Memory Fill(int grants)
         {
             var memory = new Memory { Grants = grants, Callers = [.. Enumerable.Range(0, Math.Max(1, grants / GrantsOfOne)).Select(DecisionPolicy.Caller)] };
             memory.folder = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;
-            var signer = new GrantSigner(key);
-            var store = new MadeUpStore(signer);
             memory.app = GatewayHost.Build(
                 ["--quickstart", "--data", memory.folder, "--port", "0", "--control-port", "0", "--sample-port", "0"],
-                builder =>
-                {
-                    builder.Logging.ClearProviders();
-                    builder.Services.Replace(ServiceDescriptor.Singleton<IGrainFactory>(store));
-                    builder.Services.Replace(ServiceDescriptor.Singleton(signer.Verifier));
-                });
-            memory.Views = memory.app.Services.GetRequiredService<GrantViews>();
+                builder => builder.Logging.ClearProviders());
             memory.Choice = memory.app.Services.GetRequiredService<GrantChoice>();
-            store.Epoch = memory.app.Services.GetRequiredService<IStoreEpoch>().Current;
+            memory.Metrics = memory.app.Services.GetRequiredService<GatewayMetrics>();
+            var epoch = memory.app.Services.GetRequiredService<IStoreEpoch>().Current;
             foreach (var caller in memory.Callers)
                 _ = caller.Key;
             var before = GC.GetTotalMemory(forceFullCollection: true);
-            await Parallel.ForEachAsync(memory.Callers, async (caller, _) => await memory.Views.Get(caller));
+            foreach (var caller in memory.Callers)
+                memory.Table.Put(caller.KeyHash, new GrantPacker(memory.Kept.Texts).Pack(caller.KeyHash, [.. Enumerable.Range(DecisionPolicy.Actions / 2, GrantsOfOne).Select(action => GrantOf(caller, action, epoch))]));
             memory.BytesOfOne = (GC.GetTotalMemory(forceFullCollection: true) - before) / (double)grants;
             return memory;
         }
@@ -212,28 +206,19 @@ internal static class DecisionBench
             await app.DisposeAsync();
             Directory.Delete(folder, recursive: true);
         }
-    }
 
-    /// <summary>Answers for each caller with grants for the first actions that need one.</summary>
-    private sealed class MadeUpStore(GrantSigner signer) : IGrainFactory
-    {
-        public string Epoch { get; set; } = "";
-
-        public TGrainInterface GetGrain<TGrainInterface>(string primaryKey) where TGrainInterface : IGrainWithStringKey => (TGrainInterface)(object)new Principal(signer, primaryKey, Epoch);
-
-        private sealed class Principal(GrantSigner signer, string key, string epoch) : IPrincipalGrain
+        private static ActiveGrant GrantOf(Caller caller, int action, string epoch)
         {
-            public Task<PrincipalView> GetView()
-            {
-                var parts = key.Split('^');
-                var grants = Enumerable.Range(DecisionPolicy.Actions / 2, GrantsOfOne).Select(action => (Action: action, Request: $"rq_{Guid.NewGuid():N}"[..29])).Select(of => signer.Sign(new Grant
+            var request = $"rq_{Guid.NewGuid():N}"[..29];
+            return new ActiveGrant(
+                new Grant
                 {
-                    Id = Grant.IdFor(of.Request),
-                    RequestId = of.Request,
-                    Principal = new PrincipalId(parts[0]),
-                    Actors = [.. parts[1..].Select(p => new PrincipalId(p))],
+                    Id = Grant.IdFor(request),
+                    RequestId = request,
+                    Principal = caller.Principal,
+                    Actors = caller.Actors,
                     Api = "api",
-                    Action = $"a{of.Action}",
+                    Action = $"a{action}",
                     Binding = BindingKind.Action,
                     NotBefore = Now,
                     ExpiresAt = Now.AddDays(1),
@@ -241,25 +226,8 @@ internal static class DecisionBench
                     PolicyVersion = "sha256-0123456789abcdef",
                     Epoch = epoch,
                     Votes = [new RecordedVote { Approver = new PrincipalId("dev:user:bob"), Groups = ["dev:team1"], Decision = VoteDecision.Approve, At = Now }],
-                }));
-                return Task.FromResult(new PrincipalView(1, [.. grants.Select(g => new ActiveGrant(g, null))]));
-            }
-
-            public Task<Reply<AskAccepted>> Ask(AskCommand command) => throw new NotSupportedException();
-
-            public Task<Reply<Done>> CancelRequest(CancelRequestCommand command) => throw new NotSupportedException();
-
-            public Task<Reply<ExecutionRecord>> Consume(ConsumeCommand command) => throw new NotSupportedException();
-
-            public Task<Reply<Done>> RecordOutcome(OutcomeCommand command) => throw new NotSupportedException();
-
-            public Task<Reply<Done>> IssueGrant(Grant grant) => throw new NotSupportedException();
-
-            public Task<Reply<Done>> CloseRequest(RequestClosed closed) => throw new NotSupportedException();
-
-            public Task<Reply<GrantsEnded>> Revoke(RevokeCommand command) => throw new NotSupportedException();
-
-            public Task<Reply<GrantsEnded>> Release(string grantId) => throw new NotSupportedException();
+                },
+                null);
         }
     }
 }
