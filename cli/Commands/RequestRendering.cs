@@ -17,6 +17,7 @@ internal static class RequestRendering
             ("action", Action(request)),
             ("resource", request.Resource.Length == 0 ? "any" : request.Resource),
             ("summary", request.Summary),
+            ("from", request.Address is null || request.Country is null ? request.Address : $"{request.Address} ({request.Country})"),
             ("reason", request.Reason is null ? "(none given)" : $"\"{request.Reason}\""),
             ("ticket", request.Ticket),
             ("grant", $"{Phrases.Uses(request.Uses)} within {Durations.Format(TimeSpan.FromSeconds(request.WindowSeconds))} of the approval, {Phrases.Binding(request.Binding)}"),

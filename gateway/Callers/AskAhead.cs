@@ -7,6 +7,7 @@ using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Limits;
+using JitGrains.Network;
 using JitGrains.Policy;
 using JitGrains.Principals;
 using JitGrains.Silo.ControlPlane;
@@ -92,7 +93,7 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
         // Where a rule allows or denies there is no grant, and nothing to bind.
         if (decision is PolicyDecision.Approve && action.Binding == BindingKind.Payload)
             return (null, NeedsCall);
-        return (new Wanted(new ActionMatch.Found(api, action, captures, resource), decision, text, policy.Version), null);
+        return (new Wanted(new ActionMatch.Found(api, action, captures, resource), decision, text, origin, policy.Version), null);
     }
 
     /// <summary>Raises or joins under an approve rule.</summary>
@@ -104,7 +105,7 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
         if (rule.Terms.ReasonRequired && wanted.Text.Reason is null)
             return (null, null, GatewayProblems.ReasonRequired("reason"));
         var window = asked.DurationSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : rule.Terms.DefaultWindow;
-        var ask = asks.Ahead(caller, wanted.Match, rule.Terms, wanted.Text, asked.Uses ?? rule.Terms.DefaultUses, window);
+        var ask = asks.Ahead(caller, wanted.Match, rule.Terms, wanted.Text, asked.Uses ?? rule.Terms.DefaultUses, window, wanted.Origin);
         var raised = await asking.RaiseOrJoin(ask, new LimitedCall(ClientAddress.Of(context), caller, wanted.Match.Api.Name, wanted.Match.Action), join: null);
         if (raised.Reply is not { } reply)
             return (ask, null, raised.Limited!);
@@ -142,8 +143,9 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
 /// <param name="Match">Action and resource.</param>
 /// <param name="Decision">What policy says.</param>
 /// <param name="Text">What the caller says about it.</param>
+/// <param name="Origin">From where.</param>
 /// <param name="PolicyVersion">The policy that decided.</param>
-internal sealed record Wanted(ActionMatch.Found Match, PolicyDecision Decision, CallerText Text, string PolicyVersion);
+internal sealed record Wanted(ActionMatch.Found Match, PolicyDecision Decision, CallerText Text, CallOrigin Origin, string PolicyVersion);
 
 /// <summary>What is asked for, as sent.</summary>
 internal sealed record AskBody(string Action, IReadOnlyDictionary<string, string> Resource, string? Reason, string? Ticket, long? DurationSeconds, int? Uses)

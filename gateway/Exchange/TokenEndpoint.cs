@@ -218,7 +218,7 @@ internal sealed class TokenEndpoint(
     {
         var (context, _, (caller, _), wanted) = exchange;
         var facts = new CallFacts(
-            caller with { Only = only }, wanted.PolicyVersion, HttpMethods.Post, wanted.Match.Api.Name, wanted.Match.Action.Name, wanted.Match.Resource, wanted.Decision.Rule, request, grant);
+            caller with { Only = only }, wanted.PolicyVersion, HttpMethods.Post, wanted.Match.Api.Name, wanted.Match.Action.Name, wanted.Match.Resource, wanted.Decision.Rule, request, grant, wanted.Origin);
         using var ticket = await journal.Begin(facts, context.RequestAborted);
         ticket?.Write(type, more: more);
         return ticket is not null;

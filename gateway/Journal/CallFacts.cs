@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using JitGrains.Audit;
 using JitGrains.Grants;
 using JitGrains.Identity;
+using JitGrains.Network;
 using JitGrains.Principals;
 
 namespace JitGrains.Gateway.Journal;
@@ -23,8 +24,9 @@ internal interface IJournalFacts
 /// <param name="Rule">The rule that decided, where one did.</param>
 /// <param name="Request">The approval request of the grant that it runs under.</param>
 /// <param name="Grant">The grant that it runs under.</param>
+/// <param name="Origin">From where it comes.</param>
 internal sealed record CallFacts(
-    Caller Caller, string Policy, string Method, string? Api, string? Action = null, string? Resource = null, string? Rule = null, string? Request = null, string? Grant = null) : IJournalFacts
+    Caller Caller, string Policy, string Method, string? Api, string? Action = null, string? Resource = null, string? Rule = null, string? Request = null, string? Grant = null, CallOrigin Origin = default) : IJournalFacts
 {
     private const int MostFields = 20;
 
@@ -37,6 +39,8 @@ internal sealed record CallFacts(
             fields.Add(new("actors", string.Join('^', Caller.Actors), Personal: true));
         if (!Caller.Excluded.IsDefaultOrEmpty)
             fields.Add(new("behind", string.Join('^', Caller.Excluded), Personal: true));
+        Add("address", Origin.Address?.ToString(), personal: true);
+        Add("country", Origin.Country.ToString());
         Add("api", Api);
         fields.Add(new("method", Method));
         Add("action", Action);

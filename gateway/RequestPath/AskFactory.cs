@@ -3,6 +3,7 @@ using JitGrains.Binding;
 using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Network;
 using JitGrains.Policy;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -19,7 +20,7 @@ internal sealed class AskFactory(IIdGenerator ids)
         var payload = ReviewBuilder.Build(call.Request, body, call.Api, call.Action);
         if (call.Body is null && call.Context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true)
             payload = payload with { BodyIncomplete = true, BodyBytes = call.Context.Request.ContentLength ?? 0 };
-        return Make(call.Caller, call.Match, terms, text, terms.DefaultUses, terms.DefaultWindow, bound.RejoinKey) with
+        return Make(call.Caller, call.Match, terms, text, terms.DefaultUses, terms.DefaultWindow, bound.RejoinKey, call.Origin) with
         {
             PayloadDigest = bound.PayloadDigest,
             Payload = payload,
@@ -37,8 +38,8 @@ internal sealed class AskFactory(IIdGenerator ids)
     }
 
     /// <summary>An ask ahead of any call. Its action binds no payload.</summary>
-    public Ask Ahead(Caller caller, ActionMatch.Found match, ApprovalTerms terms, CallerText text, int? uses, TimeSpan window) =>
-        Make(caller, match, terms, text, uses, window, RejoinKey.Compute(caller.AskKey, match.Api.Name, match.Action.Name, match.Resource, match.Action.Binding, null)) with
+    public Ask Ahead(Caller caller, ActionMatch.Found match, ApprovalTerms terms, CallerText text, int? uses, TimeSpan window, CallOrigin origin) =>
+        Make(caller, match, terms, text, uses, window, RejoinKey.Compute(caller.AskKey, match.Api.Name, match.Action.Name, match.Resource, match.Action.Binding, null), origin) with
         {
             Summary = SummaryTemplate.Describe(new SummaryInput { Principal = caller.Principal, Actors = caller.Actors, Action = match.Action, Resource = match.Resource, Captures = match.Captures }),
         };
@@ -53,7 +54,7 @@ internal sealed class AskFactory(IIdGenerator ids)
         return wait < cap ? wait : cap;
     }
 
-    private Ask Make(Caller caller, ActionMatch.Found match, ApprovalTerms terms, CallerText text, int? uses, TimeSpan window, string rejoinKey) => new()
+    private Ask Make(Caller caller, ActionMatch.Found match, ApprovalTerms terms, CallerText text, int? uses, TimeSpan window, string rejoinKey, CallOrigin origin) => new()
     {
         RequestId = ids.NewRequestId(),
         Principal = caller.Principal,
@@ -72,5 +73,7 @@ internal sealed class AskFactory(IIdGenerator ids)
         Terms = terms,
         Summary = "",
         RejoinKey = rejoinKey,
+        Address = origin.Address?.ToString(),
+        Country = origin.Country.IsKnown ? origin.Country.ToString() : null,
     };
 }

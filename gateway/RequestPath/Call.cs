@@ -52,5 +52,5 @@ internal sealed record Call
 
     /// <summary>What an audit entry says of the call.</summary>
     public CallFacts About(PolicyDecision decision) =>
-        new(Caller, Policy.Version, Request.Method, Api.Name, Action.Name, Match.Resource, decision.Rule);
+        new(Caller, Policy.Version, Request.Method, Api.Name, Action.Name, Match.Resource, decision.Rule, Origin: Origin);
 }

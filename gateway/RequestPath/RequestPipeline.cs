@@ -231,7 +231,7 @@ internal sealed class RequestPipeline(
     {
         var decision = new PolicyDecision.Deny(Rule: null);
         metrics.Request("deny", outline.Api?.Name ?? "");
-        using var ticket = await journal.Begin(new CallFacts(caller, policy.Version, request.Method, outline.Api?.Name), context.RequestAborted);
+        using var ticket = await journal.Begin(new CallFacts(caller, policy.Version, request.Method, outline.Api?.Name, Origin: CallOrigins.Of(context)), context.RequestAborted);
         if (ticket is null)
         {
             await Answers.Refuse(context, JournalFull, outline.Api);
@@ -275,7 +275,7 @@ internal sealed class RequestPipeline(
     private async Task Stop(HttpContext context, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, AuditField because, Problem refused)
     {
         metrics.Request("blocked", outline.Api?.Name ?? "");
-        using var ticket = await journal.Begin(new CallFacts(caller, policy.Version, request.Method, outline.Api?.Name), context.RequestAborted);
+        using var ticket = await journal.Begin(new CallFacts(caller, policy.Version, request.Method, outline.Api?.Name, Origin: CallOrigins.Of(context)), context.RequestAborted);
         ticket?.Write(AuditTypes.CallDenied, more: because);
         await Answers.Refuse(context, ticket is null ? JournalFull : refused, outline.Api);
     }

@@ -77,6 +77,12 @@ public sealed record Ask
     /// <summary>What makes two asks the same one (caller, action, resource and binding).</summary>
     [Id(21)] public required string RejoinKey { get; init; }
 
+    /// <summary>The address that it comes from, where that is known.</summary>
+    [Id(22)] public string? Address { get; init; }
+
+    /// <summary>That address' country (two letters of ISO 3166-1), where an address table says it.</summary>
+    [Id(23)] public string? Country { get; init; }
+
     /// <summary>The key of the principal grain.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public string CallerKey => Caller.KeyOf(Principal, Actors);

@@ -31,6 +31,8 @@ public sealed partial class RequestMachine
                 yield return new AuditDraft(AuditTypes.RequestRaised,
                 [
                     .. About(ask),
+                    .. AuditField.Optional("address", ask.Address, personal: true),
+                    .. AuditField.Optional("country", ask.Country, personal: false),
                     .. AuditField.Optional("reason", ask.Reason, personal: true),
                     .. AuditField.Optional("ticket", ask.Ticket, personal: true),
                     new("binding", ask.Binding.ToString().ToLowerInvariant()),
@@ -138,6 +140,8 @@ public sealed partial class RequestMachine
             Binding = ask.Binding,
             Summary = ask.Summary,
             Reason = ask.Reason,
+            Address = ask.Address,
+            Country = ask.Country,
             Ticket = ask.Ticket,
             Payload = ask.Payload,
             Uses = ask.Uses,

@@ -98,6 +98,12 @@ public sealed record ApprovalRequestView
 
     /// <summary>Others behind it, who cannot approve it: who triggered the job, the owner of the key.</summary>
     [Id(29)] public ImmutableArray<PrincipalId> Excluded { get; init; } = [];
+
+    /// <summary>The address that it comes from, where that is known.</summary>
+    [Id(30)] public string? Address { get; init; }
+
+    /// <summary>That address' country (two letters of ISO 3166-1), where an address table says it.</summary>
+    [Id(31)] public string? Country { get; init; }
 }
 
 /// <summary>A stage as shown.</summary>

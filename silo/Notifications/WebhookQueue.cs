@@ -38,6 +38,8 @@ internal sealed class WebhookQueue(SiloOptions options, IDeliveryQueue queue, IC
                         request.Principal,
                         request.Actors,
                         request.Excluded,
+                        request.Address,
+                        request.Country,
                         request.Api,
                         request.Action,
                         request.Access,
