@@ -42,6 +42,7 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
     /// <summary>One grant that the caller was told of by others than its grain; null where it is not the caller's, or not genuine. Nothing of it is kept.</summary>
     public GrantsSnapshot? Check(Caller caller, Grant told) =>
         told.CallerKey == caller.Key && verifier.Verify(told) ? new GrantsSnapshot(new GrantPacker(memory.Texts).Pack(caller.KeyHash, [new ActiveGrant(told, told.Uses)]), memory) : null;
+
     /// <summary>Says that somebody calls whose grants may be asked for: they are fetched from memory while something else is decided.</summary>
     public void Expect(Caller caller) => table.Expect(caller.KeyHash);
 
