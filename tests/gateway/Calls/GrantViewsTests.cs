@@ -105,7 +105,7 @@ public class GrantViewsTests
         Assert.Equal(0, store.Views.Count);
         Assert.Equal(0, (await store.Views.Get(caller)).Count);
         Assert.Equal(2, reads);
-        Assert.True(store.Views.Get(caller).IsCompletedSuccessfully);
+        Assert.True(store.Views.Get(caller).AsTask().IsCompletedSuccessfully);
     }
 
     [Fact]
