@@ -60,7 +60,7 @@ public static class SharedExtensions
         });
         services.AddSingleton<DecisionHub>();
         services.AddSingleton<ICommitObserver>(p => p.GetRequiredService<DecisionHub>());
-        services.AddSingleton<ICommitObserver, ClusterNews>();
+        services.AddSingleton<ICommitNews, ClusterNews>();
         services.TryAddSingleton(LeaseTime.Machine);
         services.AddSingleton(new MailSeal(keys.PayloadBinding));
         services.AddSingleton<MailBell>();

@@ -8,19 +8,19 @@ namespace JitGrains.Silo.Holds;
 /// Tells the other processes what callers wait for there: a request that was decided, a grant that came to be. Only to wake
 /// them: what they then do, they read. Thread-safe.
 /// </summary>
-internal sealed class ClusterNews(IClusterBus bus) : ICommitObserver
+internal sealed class ClusterNews : ICommitNews
 {
-    public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages)
+    public IEnumerable<BusMessage> Of(IReadOnlyList<OutboxMessage> messages)
     {
         foreach (var message in messages)
         {
             switch (message)
             {
                 case OutboxMessage.ShowRequest { Request: { Status: not RequestStatus.Pending } request }:
-                    bus.Publish(new BusMessage(BusTopics.Decided, request.Id));
+                    yield return new BusMessage(BusTopics.Decided, request.Id);
                     break;
                 case OutboxMessage.ShowGrant { Grant: var grant, Whole: var signed } when DecisionHub.IsNew(grant):
-                    bus.Publish(new BusMessage(BusTopics.View, grant.CallerKey, GrantNews.Print(grant.RequestId, signed)));
+                    yield return new BusMessage(BusTopics.View, grant.CallerKey, GrantNews.Print(grant.RequestId, signed));
                     break;
                 default:
                     break;

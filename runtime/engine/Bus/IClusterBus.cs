@@ -13,6 +13,9 @@ public interface IClusterBus
     /// <summary>Sends to every process of the cluster, this one included; messages of the same moment travel together.</summary>
     void Publish(BusMessage message);
 
+    /// <summary>Tells who listens in this process alone, of what the others were told on another way.</summary>
+    void Tell(BusMessage message) => Publish(message);
+
     /// <summary>Listens to a topic. The handler must be quick and not throw. Dispose to stop.</summary>
     IDisposable Subscribe(string topic, Action<BusMessage> handler);
 

@@ -9,4 +9,7 @@ internal sealed partial class PostgresBus
 
     [LoggerMessage(1501, LogLevel.Warning, "{Count} messages were too long for the bus and were dropped")]
     private static partial void LogTooLong(ILogger logger, int count);
+
+    [LoggerMessage(1502, LogLevel.Warning, "The database would not tell the other processes what a turn has written; they look by themselves")]
+    private static partial void LogNotTold(ILogger logger, Exception exception);
 }

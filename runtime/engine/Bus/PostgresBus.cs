@@ -13,6 +13,9 @@ namespace JitGrains.Runtime.Engine;
 /// </summary>
 internal sealed partial class PostgresBus : BackgroundService, IClusterBus
 {
+    /// <summary>The statement that sends, with what <see cref="Print"/> makes. There is nothing that the disk would have to be waited for.</summary>
+    public const string Notify = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS n(c, p)";
+
     private const int Capacity = 8192;
 
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(3);
@@ -132,18 +135,8 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
             gathered.Clear();
             while (gathered.Count < Capacity && outgoing.Reader.TryRead(out var message))
                 gathered.Add(message);
-            List<string> channels = [], payloads = [];
-            foreach (var messages in gathered.GroupBy(m => m.To, StringComparer.Ordinal))
-            {
-                payloads.AddRange(PostgresPayload.Print(self, messages, out var tooLong));
-                if (tooLong > 0)
-                    LogTooLong(logger, tooLong);
-                while (channels.Count < payloads.Count)
-                    channels.Add(PostgresPayload.ChannelOf(messages.Key));
-            }
-
-            await using var command = pool.CreateCommand(
-                "SELECT set_config('synchronous_commit', 'off', true), pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS n(c, p)");
+            var (channels, payloads) = Print(gathered);
+            await using var command = pool.CreateCommand(Notify);
             command.Parameters.Add(new NpgsqlParameter { Value = channels });
             command.Parameters.Add(new NpgsqlParameter { Value = payloads });
             await command.ExecuteNonQueryAsync(stopping);
@@ -151,13 +144,32 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
         }
     }
 
+    /// <summary>Messages as notifications of their channels.</summary>
+    public (string[] Channels, string[] Payloads) Print(IEnumerable<BusMessage> messages)
+    {
+        List<string> channels = [], payloads = [];
+        foreach (var ofOne in messages.GroupBy(m => m.To, StringComparer.Ordinal))
+        {
+            payloads.AddRange(PostgresPayload.Print(self, ofOne, out var tooLong));
+            if (tooLong > 0)
+                LogTooLong(logger, tooLong);
+            while (channels.Count < payloads.Count)
+                channels.Add(PostgresPayload.ChannelOf(ofOne.Key));
+        }
+
+        return ([.. channels], [.. payloads]);
+    }
+
+    /// <summary>What was to be told along with a commit was not.</summary>
+    public void NotTold(Exception exception) => LogNotTold(logger, exception);
+
     private void Receive(string payload)
     {
         foreach (var message in PostgresPayload.Read(self, payload))
             Tell(message);
     }
 
-    private void Tell(BusMessage message)
+    public void Tell(BusMessage message)
     {
         if (topics.TryGetValue(message.Topic, out var subscribers))
             subscribers.Tell(message);

@@ -23,6 +23,7 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
     private readonly Channel<GrainId> ready = Channel.CreateUnbounded<GrainId>();
     private readonly OutboxSources sources;
     private readonly Lazy<ICommitObserver[]> observers;
+    private readonly Lazy<ICommitNews[]> news;
     private long signals;
 
     public OutboxDrain(
@@ -30,6 +31,7 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
     {
         (this.services, this.projection, this.options, this.time, this.telemetry, this.logger) = (services, projection, options, time, telemetry, logger);
         observers = new(() => [.. services.GetServices<ICommitObserver>()]);
+        news = new(() => [.. services.GetServices<ICommitNews>()]);
         sources = new OutboxSources(source => ready.Writer.TryWrite(source));
         telemetry.Observe("jitgrains.outbox.depth", "{grain}", "Grains with undelivered outbox messages", () => sources.Count);
     }
@@ -159,6 +161,12 @@ internal sealed partial class OutboxDrain : BackgroundService, IOutboxPump, IOut
                 LogObserverFailed(logger, e, observer.GetType().Name, source.Type);
             }
         }
+
+        if (news.Value.Length == 0)
+            return;
+        var bus = services.GetRequiredService<IClusterBus>();
+        foreach (var message in news.Value.SelectMany(n => n.Of(messages)))
+            bus.Publish(message);
     }
 
     private sealed record Target(IGrainFactory Grains, IOutboxHandler Handler);

@@ -20,6 +20,16 @@ public interface IOutboxHandler
 }
 
 /// <summary>
+/// Says what other processes are to be told of a turn's messages once these are durable; where the store can, it tells them in the
+/// same round trip. Must be quick; what it throws is logged and dropped.
+/// </summary>
+public interface ICommitNews
+{
+    /// <summary>The news of these messages, which are about to be written.</summary>
+    IEnumerable<BusMessage> Of(IReadOnlyList<OutboxMessage> messages);
+}
+
+/// <summary>
 /// Told of every turn's messages once they are durable and before the turn's caller has its answer: for waking whoever
 /// waits in this process. Must be quick and must not call grains; what it throws is logged and dropped. A crash right
 /// after the commit loses the call, so nothing but waking may depend on it.

@@ -87,6 +87,9 @@ public interface ITurnSession : IAsyncDisposable
     /// <summary>The turn's time, read after the grain was locked: the store's clock where it has one of its own.</summary>
     DateTimeOffset Now { get; }
 
+    /// <summary>Whether <see cref="CommitAsync"/> sends the write's news to other processes, right after the commit.</summary>
+    bool TellsNews => false;
+
     /// <summary>The grain's reminder of that name as stored, or null.</summary>
     Task<StoredReminder?> FindReminderAsync(string name);
 
@@ -114,7 +117,11 @@ public interface ITurnSession : IAsyncDisposable
 /// same). For writes whose loss can only delay or refuse.
 /// </param>
 public sealed record GrainWrite(
-    string? State, IReadOnlyList<OutboxRecord> Outbox, IReadOnlyList<ReminderChange> Reminders, bool MayBeLost = false);
+    string? State, IReadOnlyList<OutboxRecord> Outbox, IReadOnlyList<ReminderChange> Reminders, bool MayBeLost = false)
+{
+    /// <summary>What other processes are to be told once it is written; by the store where <see cref="ITurnSession.TellsNews"/>.</summary>
+    public IReadOnlyList<BusMessage> News { get; init; } = [];
+}
 
 /// <summary>A reminder to register, or to remove where <paramref name="Due"/> is null.</summary>
 /// <param name="Name">Its name within its grain.</param>

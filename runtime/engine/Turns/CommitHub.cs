@@ -9,6 +9,8 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
 {
     // Resolved at the first commit: observers may need the grain factory, which needs this.
     private readonly Lazy<ICommitObserver[]> observers = new(() => [.. services.GetServices<ICommitObserver>()]);
+    private readonly Lazy<ICommitNews[]> news = new(() => [.. services.GetServices<ICommitNews>()]);
+    private readonly Lazy<IClusterBus> bus = new(services.GetRequiredService<IClusterBus>);
 
     /// <summary>A grain has messages to deliver: all that it has just written, rows too.</summary>
     public Action<GrainId, IReadOnlyList<OutboxRecord>>? MessagesWritten { get; set; }
@@ -16,10 +18,41 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
     /// <summary>A reminder is due at this time.</summary>
     public Action<DateTimeOffset>? ReminderRegistered { get; set; }
 
-    public void Publish(GrainId grain, GrainWrite write)
+    /// <summary>What other processes are to be told of these messages.</summary>
+    public IReadOnlyList<BusMessage> NewsOf(IReadOnlyList<OutboxRecord> outbox)
+    {
+        if (outbox.Count == 0)
+            return [];
+        try
+        {
+            if (news.Value.Length == 0)
+                return [];
+            OutboxMessage[] messages = [.. outbox.Select(r => r.Message)];
+            return [.. news.Value.SelectMany(n => n.Of(messages))];
+        }
+        catch (Exception e)
+        {
+            LogNoObservers(logger, e);
+            return [];
+        }
+    }
+
+    /// <summary>It is durable.</summary>
+    /// <param name="grain">Whose turn it was.</param>
+    /// <param name="write">What it wrote.</param>
+    /// <param name="told">Whether the other processes have its news already.</param>
+    public void Publish(GrainId grain, GrainWrite write, bool told)
     {
         // Observers first: what follows from a message (a request confirmed, its caller woken) must find them told.
         Tell(grain, write);
+        foreach (var message in write.News)
+        {
+            if (told)
+                bus.Value.Tell(message);
+            else
+                bus.Value.Publish(message);
+        }
+
         if (write.Outbox.Any(r => !r.Message.IsRow))
             MessagesWritten?.Invoke(grain, write.Outbox);
         foreach (var reminder in write.Reminders)

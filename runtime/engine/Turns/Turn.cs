@@ -68,10 +68,10 @@ internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commit
     private async Task CommitAsync(string? state, IReadOnlyList<OutboxRecord> outbox, bool mayBeLost)
     {
         ThrowIfEnded();
-        var write = new GrainWrite(state, outbox, [.. reminders.Values], mayBeLost);
+        var write = new GrainWrite(state, outbox, [.. reminders.Values], mayBeLost) { News = commits.NewsOf(outbox) };
         await session.CommitAsync(write);
         reminders.Clear();
-        commits.Publish(grain, write);
+        commits.Publish(grain, write, session.TellsNews);
     }
 
     private sealed record Reminder(string ReminderName) : IGrainReminder;

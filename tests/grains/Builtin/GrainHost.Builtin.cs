@@ -82,7 +82,7 @@ public sealed partial class GrainHost
         collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<SlowObserver>());
         collection.AddSingleton<DecisionHub>();
         collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<DecisionHub>());
-        collection.AddSingleton<ICommitObserver, ClusterNews>();
+        collection.AddSingleton<ICommitNews, ClusterNews>();
         collection.AddSingleton<IOutboxHandler, OutboxDispatcher>();
         collection.AddLogging();
         collection.AddSingleton(LeaseTime.Machine);

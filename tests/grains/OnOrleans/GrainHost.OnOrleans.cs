@@ -66,7 +66,7 @@ public sealed partial class GrainHost
             silo.Services.AddSingleton<INotificationQueue>(notifications);
             silo.Services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
             silo.Services.AddSingleton<ICommitObserver>(seen);
-            silo.Services.AddSingleton<ICommitObserver, ClusterNews>();
+            silo.Services.AddSingleton<ICommitNews, ClusterNews>();
             silo.Services.AddSingleton<ITurnClock>(new SiloTurnClock(ground.Clock, new SingleEpoch()));
             AddBus(silo.Services);
             silo.AddJitGrains();

@@ -23,6 +23,8 @@ internal sealed partial class PostgresStore
     {
         var started = time.GetTimestamp();
         var committed = false;
+        NpgsqlBatchCommand? news = null;
+        var all = new PostgresWrite(known);
         try
         {
             await using var batch = new NpgsqlBatch(connection);
@@ -30,7 +32,6 @@ internal sealed partial class PostgresStore
                 AddBegin(batch);
             if (writes.All(w => w.Write.MayBeLost))
                 batch.BatchCommands.Add(new NpgsqlBatchCommand("SET LOCAL synchronous_commit = off"));
-            var all = new PostgresWrite(known);
             foreach (var (grain, version, write) in writes)
             {
                 if (write.State is not null)
@@ -43,6 +44,14 @@ internal sealed partial class PostgresStore
             batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
             // After the commit, and so at or after its place in the log.
             batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT pg_current_wal_flush_lsn()"));
+            if (bus is not null && writes.Any(w => w.Write.News.Count > 0))
+            {
+                // In a transaction of its own, which the server begins and ends by itself: within the turns' one it would hold up every
+                // other that notifies until this one is on the disk.
+                var (channels, payloads) = bus.Print(writes.SelectMany(w => w.Write.News));
+                batch.BatchCommands.Add(news = PostgresConnections.Statement(PostgresBus.Notify, channels, payloads));
+            }
+
             await using (var reader = await batch.ExecuteReaderAsync(CancellationToken.None))
             {
                 var position = default(NpgsqlTypes.NpgsqlLogSequenceNumber);
@@ -61,6 +70,13 @@ internal sealed partial class PostgresStore
             committed = true;
             all.Committed();
             connections.Succeeded();
+        }
+        catch (PostgresException e) when (news is not null && e.BatchCommand == news)
+        {
+            // What was written is committed, and whoever waits for the news looks by itself.
+            committed = true;
+            all.Committed();
+            bus!.NotTold(e);
         }
         catch (PostgresException e) when (writes.Length == 1 && e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "audit_entries_pkey" })
         {

@@ -90,6 +90,8 @@ internal sealed partial class PostgresStore
 
         public DateTimeOffset Now { get; } = store.Now(moment);
 
+        public bool TellsNews => store.bus is not null;
+
         // The batch's connection serves all its turns, one of which may be writing; a grain's reminders change in its turns only.
         public Task<StoredReminder?> FindReminderAsync(string name) => store.FindReminderAsync(null, grain, name);
 

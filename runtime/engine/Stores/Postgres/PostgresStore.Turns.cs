@@ -145,6 +145,8 @@ internal sealed partial class PostgresStore
 
         public DateTimeOffset Now { get; } = store.Now(moment);
 
+        public bool TellsNews => store.bus is not null;
+
         public Task<StoredReminder?> FindReminderAsync(string name) => store.FindReminderAsync(connection, grain, name);
 
         public async Task ReloadAsync()

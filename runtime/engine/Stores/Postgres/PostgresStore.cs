@@ -14,12 +14,13 @@ internal sealed partial class PostgresStore : IGrainStore, IStoreHealth
     private readonly PostgresOpening opening;
     private readonly PostgresEpoch epoch;
     private readonly EngineTelemetry telemetry;
+    private readonly PostgresBus? bus;
     private readonly KnownKeys known = new();
     private readonly WrittenDocuments documents;
 
-    public PostgresStore(GrainEngineOptions options, TimeProvider time, PostgresConnections connections, PostgresOpening opening, PostgresEpoch epoch, EngineTelemetry telemetry)
+    public PostgresStore(GrainEngineOptions options, TimeProvider time, PostgresConnections connections, PostgresOpening opening, PostgresEpoch epoch, EngineTelemetry telemetry, PostgresBus? bus = null)
     {
-        (this.options, this.time, this.connections, this.opening, this.epoch, this.telemetry) = (options, time, connections, opening, epoch, telemetry);
+        (this.options, this.time, this.connections, this.opening, this.epoch, this.telemetry, this.bus) = (options, time, connections, opening, epoch, telemetry, bus);
         // Where calls are to be copied, so is state.
         documents = new WrittenDocuments(options.RoundTripCalls ? 0 : options.KeptDocuments);
         epoch.Changed += (_, _) => known.Clear();

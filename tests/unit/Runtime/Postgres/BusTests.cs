@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using JitGrains.Outbox;
 using JitGrains.Runtime.Engine;
 using JitGrains.TestSupport;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace JitGrains.UnitTests.Runtime.Postgres;
 
@@ -31,6 +33,43 @@ public sealed class BusTests
         Assert.Equal(sent, own);
         await all.Task.WaitAsync(Minute);
         Assert.Equal(sent, received);
+    }
+
+    [Fact]
+    public async Task News_of_turns_arrive_once_in_every_process_and_not_of_what_was_not_written()
+    {
+        await using var first = await EngineHarness.StartAsync("postgres", add: s => s.AddSingleton<ICommitNews, Said>());
+        await using var second = await StartAsync(first.Database);
+        EngineHarness[] engines = [first, second];
+        var heard = engines.Select(_ => new ConcurrentQueue<string>()).ToArray();
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var ended = 0;
+        foreach (var (engine, keys) in engines.Zip(heard))
+        {
+            engine.Get<IClusterBus>().Subscribe("said", m => keys.Enqueue(m.Key));
+            engine.Get<IClusterBus>().Subscribe("end", _ =>
+            {
+                if (Interlocked.Increment(ref ended) == engines.Length)
+                    all.SetResult();
+            });
+        }
+
+        // Alone, and several in one transaction.
+        await first.Tally("0").Send(1, Samples.Command(0));
+        await Task.WhenAll(Enumerable.Range(1, 20).Select(n => first.Tally($"{n}").Send(1, Samples.Command(n), Samples.Command(100 + n))));
+        await first.Tally("quiet").Add(1);
+        first.Get<IClusterBus>().Publish(new BusMessage("end", ""));
+        await all.Task.WaitAsync(Minute);
+
+        string[] expected = [.. Enumerable.Range(0, 21).Concat(Enumerable.Range(101, 20)).Select(n => $"rq_{n}").Order(StringComparer.Ordinal)];
+        Assert.Equal(expected, heard[0].Order(StringComparer.Ordinal));
+        Assert.Equal(expected, heard[1].Order(StringComparer.Ordinal));
+    }
+
+    private sealed class Said : ICommitNews
+    {
+        public IEnumerable<BusMessage> Of(IReadOnlyList<OutboxMessage> messages) =>
+            messages.OfType<OutboxMessage.ConfirmGrant>().Select(m => new BusMessage("said", m.RequestId));
     }
 
     [Fact]
