@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Security;
 using System.Text;
 using JitGrains.Gateway.Injection;
 using JitGrains.Policy;
@@ -24,31 +24,28 @@ internal class UpstreamClients(ClientCertificates? certificates = null, Upstream
         var certificate = CertificateIn(context.NewMetadata);
         if (context.OldClient is not null && context.NewConfig == context.OldConfig && connectTimeout == ConnectTimeoutIn(context.OldMetadata) && certificate == CertificateIn(context.OldMetadata))
             return context.OldClient;
-        var (plain, counted) = (NewHandler(), NewHandler());
-        (plain.ConnectTimeout, counted.ConnectTimeout) = (connectTimeout, connectTimeout);
-        counted.PooledConnectionIdleTimeout = CountedIdleTimeout;
-        SocketsHttpHandler? bare = null;
-        if (certificate is not null && certificates?.Of(certificate) is { } shown)
-        {
-            bare = NewHandler();
-            bare.ConnectTimeout = connectTimeout;
-            Show(shown, plain, counted);
-        }
-
-        return new HttpMessageInvoker(new UpstreamHandler(plain, counted, bare), disposeHandler: true);
+        var bare = Connections(connectTimeout, shown: null);
+        var shown = certificate is null ? null : certificates?.Of(certificate);
+        // Health checks come before any call: by then it is there.
+        shown?.Peek();
+        return new HttpMessageInvoker(new UpstreamHandler(bare, shown is null ? null : new ShownConnections(shown, c => Connections(connectTimeout, c))), disposeHandler: true);
     }
 
-    /// <summary>The certificate as it is when a connection is made.</summary>
-    private static void Show(Kept<X509Certificate2> certificate, params SocketsHttpHandler[] handlers)
+    private Pair Connections(TimeSpan connectTimeout, SslStreamCertificateContext? shown)
     {
-        // Health checks come before any call: by then it is there.
-        certificate.Peek();
-        foreach (var handler in handlers)
+        var (plain, counted) = (NewHandler(), NewHandler());
+        counted.PooledConnectionIdleTimeout = CountedIdleTimeout;
+        foreach (var handler in new[] { plain, counted })
         {
-            handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate.Peek()!;
+            handler.ConnectTimeout = connectTimeout;
+            if (shown is null)
+                continue;
+            handler.SslOptions.ClientCertificateContext = shown;
             // A resumed session is one of the certificate that it was begun with.
             handler.SslOptions.AllowTlsResume = false;
         }
+
+        return new Pair(new HttpMessageInvoker(plain, disposeHandler: true), new HttpMessageInvoker(counted, disposeHandler: true));
     }
 
     private static CertificateCredential? CertificateIn(IReadOnlyDictionary<string, string>? metadata) =>
@@ -87,29 +84,55 @@ internal class UpstreamClients(ClientCertificates? certificates = null, Upstream
         },
     };
 
-    /// <summary>Sends counted executions over connections of their own.</summary>
-    private sealed class UpstreamHandler(HttpMessageHandler plain, HttpMessageHandler counted, HttpMessageHandler? bare) : HttpMessageHandler
+    /// <summary>Connections for most requests, and others for counted executions.</summary>
+    private sealed record Pair(HttpMessageInvoker Plain, HttpMessageInvoker Counted) : IDisposable
     {
-        private readonly HttpMessageInvoker? bare = bare is null ? null : new(bare, disposeHandler: true);
-        private readonly HttpMessageInvoker plain = new(plain, disposeHandler: true);
-        private readonly HttpMessageInvoker counted = new(counted, disposeHandler: true);
+        public void Dispose()
+        {
+            Plain.Dispose();
+            Counted.Dispose();
+        }
+    }
 
+    /// <summary>
+    /// Connections that show the gateway's certificate. Another certificate has others, since what is shown is fixed with them; what is
+    /// on its way over the former ones goes on, and these close when they were idle for long enough. Thread-safe.
+    /// </summary>
+    private sealed class ShownConnections(Kept<SslStreamCertificateContext> certificate, Func<SslStreamCertificateContext?, Pair> make) : IDisposable
+    {
+        private Made? current;
+
+        private sealed record Made(SslStreamCertificateContext? Of, Pair Connections);
+
+        public Pair Now()
+        {
+            var (shown, made) = (certificate.Peek(), Volatile.Read(ref current));
+            // Calls do not come without one; health checks may, while it is read anew.
+            if (made is null || (shown is not null && !ReferenceEquals(made.Of, shown)))
+                Volatile.Write(ref current, made = new Made(shown, make(shown)));
+            return made.Connections;
+        }
+
+        public void Dispose() => Volatile.Read(ref current)?.Connections.Dispose();
+    }
+
+    /// <summary>Sends counted executions over connections of their own.</summary>
+    private sealed class UpstreamHandler(Pair bare, ShownConnections? showing) : HttpMessageHandler
+    {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             if (request.Content is { } content)
                 request.Content = new FlushedContent(content);
-            if (bare is not null && request.Options.TryGetValue(WithoutCertificate, out var without) && without)
-                return bare.SendAsync(request, cancellationToken);
-            return (request.Options.TryGetValue(ExecutionGate.Key, out var gate) && gate.Once ? counted : plain).SendAsync(request, cancellationToken);
+            var connections = showing is null || (request.Options.TryGetValue(WithoutCertificate, out var without) && without) ? bare : showing.Now();
+            return (request.Options.TryGetValue(ExecutionGate.Key, out var gate) && gate.Once ? connections.Counted : connections.Plain).SendAsync(request, cancellationToken);
         }
 
         protected override void Dispose(bool disposing)
         {
             if (disposing)
             {
-                plain.Dispose();
-                counted.Dispose();
-                bare?.Dispose();
+                bare.Dispose();
+                showing?.Dispose();
             }
 
             base.Dispose(disposing);

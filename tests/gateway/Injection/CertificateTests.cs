@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using JitGrains.Gateway.Injection;
 using JitGrains.GatewayTests.Support;
+using JitGrains.TestSupport;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -49,6 +50,27 @@ public sealed class CertificateTests : IDisposable
         await Eventually.Get(async () => (await gateway.Send("GET", "/open/a", alice)).Status == HttpStatusCode.ServiceUnavailable ? "" : null);
     }
 
+    [Fact]
+    public async Task The_intermediates_in_its_file_are_sent_with_it()
+    {
+        using var server = TestCertificate.Make();
+        using var root = TestAuthority.Make("Root");
+        using var intermediate = TestAuthority.Make("Intermediate", root);
+        using var client = intermediate.Client(["dns:gateway.example.com"]);
+        await using var upstream = await Upstream(server, trusting: root.Certificate);
+        files.Write("tls.key", client.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        files.Write("tls.crt", client.ExportCertificatePem() + "\n" + intermediate.Pem);
+        await using var gateway = await files.Start(
+            new Uri(upstream.Urls.First()), $"{{client_certificate: {{certificate: \"{files.Reference("tls.crt")}\", key: \"{files.Reference("tls.key")}\"}}}}", configure: services => services.Replace(
+                ServiceDescriptor.Singleton<IForwarderHttpClientFactory>(p => new TrustingClients(server, p.GetRequiredService<ClientCertificates>()))));
+        var alice = await gateway.Token("alice");
+        Assert.Equal("CN=client", (await gateway.Send("GET", "/open/a", alice)).Body);
+
+        // An upstream that knows the root only has no way to the certificate without what stands between.
+        files.Write("tls.crt", client.ExportCertificatePem());
+        await Eventually.Get(async () => (await gateway.Send("GET", "/open/close", alice)).Status == HttpStatusCode.BadGateway ? "" : null);
+    }
+
     private void Write(string subject)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -58,8 +80,20 @@ public sealed class CertificateTests : IDisposable
         files.Write("tls.crt", certificate.ExportCertificatePem());
     }
 
-    /// <summary>Says whose certificate it was shown.</summary>
-    private static async Task<WebApplication> Upstream(X509Certificate2 certificate)
+    /// <summary>Whether what was sent leads to the authority, with nothing but that.</summary>
+    private static bool IsOf(X509Certificate2 authority, X509Chain sent)
+    {
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.ChainPolicy.CustomTrustStore.Add(authority);
+        chain.ChainPolicy.ExtraStore.AddRange(sent.ChainPolicy.ExtraStore);
+        return chain.Build(sent.ChainElements[0].Certificate);
+    }
+
+    /// <summary>Says whose certificate it was shown; where it trusts an authority, none but that one's is taken.</summary>
+    private static async Task<WebApplication> Upstream(X509Certificate2 certificate, X509Certificate2? trusting = null)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
@@ -71,7 +105,10 @@ public sealed class CertificateTests : IDisposable
             {
                 h.ServerCertificate = certificate;
                 h.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
-                h.AllowAnyClientCertificate();
+                if (trusting is null)
+                    h.AllowAnyClientCertificate();
+                else
+                    h.ClientCertificateValidation = (_, chain, _) => IsOf(trusting, chain!);
             });
         }));
         var app = builder.Build();
