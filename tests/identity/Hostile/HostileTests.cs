@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json.Nodes;
 using JitGrains.GatewayTests.Support;
 using JitGrains.IdentityTests.Tables;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Keys;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace JitGrains.IdentityTests.Hostile;
@@ -14,6 +16,7 @@ public sealed class HostileTests : IAsyncLifetime
     private HostileIssuer corp = null!;
     private HostileIssuer partner = null!;
     private HostileIssuer attacker = null!;
+    private OrdersUpstream upstream = null!;
     private GatewayFixture gateway = null!;
     private HostileCertificates certificates = null!;
     private HostileToken tokens = null!;
@@ -31,14 +34,45 @@ public sealed class HostileTests : IAsyncLifetime
             ["Issuers:1:Audiences:0"] = "jitgrains",
             ["Issuers:1:Algorithms:0"] = "ES256",
         };
-        gateway = await GatewayFixture.Start(settings: settings);
+        upstream = await OrdersUpstream.Start();
+        gateway = await GatewayFixture.Start(upstream.Address, settings: settings);
         certificates = await HostileCertificates.Start(settings);
-        tokens = new HostileToken(corp, partner, attacker.Issuer, proofs.Thumbprint, certificates.Thumbprint);
+        tokens = new HostileToken(corp, partner, attacker.Issuer, proofs.Thumbprint, certificates.Thumbprint, await Given());
+    }
+
+    /// <summary>What the gateway itself gives out: API keys, and a token that was exchanged for reading order 42.</summary>
+    private async Task<Dictionary<string, string>> Given()
+    {
+        var (alice, bob) = (await gateway.Token("alice"), await gateway.Token("bob"));
+        async Task<string> Key(string name) =>
+            (await gateway.Approver("POST", "keys", bob, new { name, owner = "dev:user:alice", expires_in = 3600 })).Json["secret"]!.GetValue<string>();
+        var revoked = await Key("revoked");
+        Assert.Equal(HttpStatusCode.OK, (await gateway.Approver("DELETE", "keys/revoked", bob, new { reason = "leaked" })).Status);
+        using var client = new HttpClient();
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["grant_type"] = "urn:ietf:params:oauth:grant-type:token-exchange",
+            ["subject_token"] = alice,
+            ["subject_token_type"] = "urn:ietf:params:oauth:token-type:access_token",
+            ["authorization_details"] = """[{"type": "jit_action", "action": "orders.read", "resource": {"order": "42"}}]""",
+        });
+        var exchanged = (await Answer.Of(await client.PostAsync(new Uri(gateway.Gateway, "/.jit/token"), form))).Json["access_token"]!.GetValue<string>();
+        return new(StringComparer.Ordinal)
+        {
+            ["$key-forged"] = ApiKeyText.Make("hostile"),
+            ["$key-revoked"] = revoked,
+            ["$key"] = await Key("hostile"),
+            ["$exchanged-cut"] = exchanged[..^1],
+            // One bit of what was sealed, in the middle where every bit counts.
+            ["$exchanged-changed"] = exchanged[..100] + (exchanged[100] == 'A' ? 'B' : 'A') + exchanged[101..],
+            ["$exchanged"] = exchanged,
+        };
     }
 
     public async Task DisposeAsync()
     {
         await gateway.DisposeAsync();
+        await upstream.DisposeAsync();
         await certificates.DisposeAsync();
         await corp.DisposeAsync();
         await partner.DisposeAsync();
@@ -58,7 +92,7 @@ public sealed class HostileTests : IAsyncLifetime
         await Eventually.Get(async () => await ProblemOf(new JsonObject { ["certificate"] = "own", ["accepted"] = "corp:user:alice" }, certificates.Address, "/.jit/whoami") is null ? "yes" : null);
         foreach (var row in rows)
         {
-            foreach (var (server, path) in row["certificate"] is null ? new[] { (gateway.Gateway, "/.jit/whoami"), (gateway.Control, "/api/v1/requests") } : [(certificates.Address, "/.jit/whoami")])
+            foreach (var (server, path) in PlacesOf(row))
             {
                 if (await ProblemOf(row, server, path) is { } problem)
                     wrong.Add($"{YamlTable.Name(row)} at {path}: {problem}");
@@ -72,6 +106,14 @@ public sealed class HostileTests : IAsyncLifetime
         // No token that was refused is remembered as verified: those that are good, or would be with what they are bound to, at most.
         Assert.InRange(gateway.Services.GetRequiredService<TokenValidator>().CachedTokens, 1, 2 * rows.Count(r => r["accepted"] is not null || r["claims"]?["cnf"] is not null) + 8);
     }
+
+    /// <summary>Where a row is sent.</summary>
+    private (Uri Server, string Path)[] PlacesOf(JsonObject row) => (row["certificate"], row["at"]?.GetValue<string>()) switch
+    {
+        (null, null) => [(gateway.Gateway, "/.jit/whoami"), (gateway.Control, "/api/v1/requests")],
+        (null, { } path) => [(gateway.Gateway, path)],
+        (_, var path) => [(certificates.Address, path ?? "/.jit/whoami")],
+    };
 
     /// <summary>The challenge of RFC 9449, section 7.1.</summary>
     private static string Dpop(string error, string code) => $"DPoP realm=\"jitgrains\", algs=\"ES256 ES384 PS256 RS256\", error=\"{error}\", error_description=\"{code}\"";
@@ -94,6 +136,8 @@ public sealed class HostileTests : IAsyncLifetime
         var lines = answer.Split("\r\n\r\n")[0].Split("\r\n");
         var status = int.TryParse(lines[0].Split(' ').ElementAtOrDefault(1), CultureInfo.InvariantCulture, out var code) ? code : 0;
         var challenges = lines.Where(l => l.StartsWith("WWW-Authenticate:", StringComparison.OrdinalIgnoreCase)).Select(l => l["WWW-Authenticate:".Length..].Trim()).ToArray();
+        if (row["control"] is { } there && server == gateway.Control)
+            return status == there.GetValue<long>() ? null : $"{status} instead of {there}";
         if (row["accepted"] is { } accepted)
             return status == 200 && (path != "/.jit/whoami" || answer.Contains($"\"principal\":\"{accepted}\"", StringComparison.Ordinal)) ? null : $"not accepted as {accepted}: {answer}";
         if ((row["status"] ?? (server == gateway.Gateway ? row["gateway"] : null)) is { } other)

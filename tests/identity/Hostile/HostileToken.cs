@@ -9,14 +9,14 @@ using JitGrains.IdentityTests.Tables;
 namespace JitGrains.IdentityTests.Hostile;
 
 /// <summary>Makes the tokens that hostile-tokens.yaml describes. Stateless beyond the issuers; thread-safe.</summary>
-internal sealed partial class HostileToken(HostileIssuer corp, HostileIssuer partner, string attacker, string boundTo, string boundCertificate)
+internal sealed partial class HostileToken(HostileIssuer corp, HostileIssuer partner, string attacker, string boundTo, string boundCertificate, IReadOnlyDictionary<string, string> given)
 {
     /// <summary>The token of a row.</summary>
     public string Of(JsonObject row)
     {
-        if (Text(row, "token") is { } whole)
-            return whole;
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        if (Text(row, "token") is { } whole)
+            return FillText(whole, now);
         var by = Text(row, "by") == "partner" ? partner : corp;
         var header = YamlTable.Patched(new JsonObject { ["alg"] = "ES256", ["typ"] = "at+jwt", ["kid"] = "ec1" }, Filled(row["header"], now));
         var claims = YamlTable.Patched(
@@ -90,7 +90,7 @@ internal sealed partial class HostileToken(HostileIssuer corp, HostileIssuer par
 
     /// <summary>The text with what stands for issuers, times and long runs of text put in.</summary>
     public string FillText(string text, long now) => Marks().Replace(
-        text.Replace("$corp", corp.Issuer, StringComparison.Ordinal).Replace("$partner", partner.Issuer, StringComparison.Ordinal).Replace("$attacker", attacker, StringComparison.Ordinal).Replace("$jkt", boundTo, StringComparison.Ordinal).Replace("$x5t", boundCertificate, StringComparison.Ordinal),
+        given.Aggregate(text, static (t, g) => t.Replace(g.Key, g.Value, StringComparison.Ordinal)).Replace("$corp", corp.Issuer, StringComparison.Ordinal).Replace("$partner", partner.Issuer, StringComparison.Ordinal).Replace("$attacker", attacker, StringComparison.Ordinal).Replace("$jkt", boundTo, StringComparison.Ordinal).Replace("$x5t", boundCertificate, StringComparison.Ordinal),
         m => m.Groups["x"].Success
             ? new string('x', int.Parse(m.Groups["x"].Value, CultureInfo.InvariantCulture))
             : (now + (m.Groups["plus"].Success ? long.Parse(m.Groups["plus"].Value, CultureInfo.InvariantCulture) : 0)).ToString(CultureInfo.InvariantCulture));
