@@ -13,6 +13,7 @@ using JitGrains.Principals;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Silo.Limits;
 using JitGrains.Silo.Network;
+using JitGrains.Silo.Identity;
 using JitGrains.Silo.Policies;
 
 namespace JitGrains.Gateway.Callers;
@@ -73,6 +74,8 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
             return (null, Problems.BadRequest("action", "Policy has no such action."));
         if (caller.Scope?.Admits(api.Name, action.Name) == false)
             return (null, GatewayProblems.OutOfScope);
+        if (!api.IsAudienceOf(caller))
+            return (null, Problems.Unauthenticated(TokenValidator.ForAnotherApi));
         if (!TryResource(policy, action, asked, out var captures, out var resource, out var badResource))
             return (null, badResource);
         if (!CallerText.TryMake(asked.Reason, "reason", asked.Ticket, "ticket", out var text, out var badText))
@@ -88,6 +91,7 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
             Action = action,
             Captures = captures,
             Origin = origin,
+            Certificate = policy.NeedsCertificate ? Credentials.DeviceOf(context) : null,
             Now = time.GetUtcNow(),
         });
         // Where a rule allows or denies there is no grant, and nothing to bind.

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using JitGrains.Identity;
 using JitGrains.Json;
+using JitGrains.Policy;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Secrets;
 
@@ -36,7 +37,7 @@ internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) 
     public string? Make(Caller caller, Confirmation? bound)
     {
         var content = JsonSerializer.SerializeToUtf8Bytes(
-            new Content(caller.Principal, caller.Actors, caller.Excluded, caller.Groups, caller.Claims, caller.Scope, caller.TokenIssuedAt, caller.TokenExpiresAt, caller.Only!, bound), JitJson.Options);
+            new Content(caller.Principal, caller.Actors, caller.Excluded, caller.Groups, caller.Claims, caller.Scope, caller.TokenIssuedAt, caller.TokenExpiresAt, caller.Only!, bound, caller.Device?.Claims), JitJson.Options);
         var closed = new byte[NonceBytes + content.Length + TagBytes];
         var nonce = closed.AsSpan(0, NonceBytes);
         RandomNumberGenerator.Fill(nonce);
@@ -61,14 +62,14 @@ internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) 
         // A certificate that must not be used spoils every other way to call over its connection, and so this one.
         if (presented.Certificate is { } certificate && others.ProblemOf(certificate, now) is { } spoilt)
             return ValueTask.FromResult(spoilt);
-        var opened = Open(token[Prefix.Length..], now, out var bound);
+        var opened = Open(token[Prefix.Length..], presented.Api, now, out var bound);
         return ValueTask.FromResult((opened is TokenResult.Valid ? possession.Problem(bound, presented, isDpop, token, now) : null) ?? opened);
     }
 
     /// <inheritdoc/>
     public TokenResult? ProblemOf(PresentedCertificate certificate, DateTimeOffset now) => others.ProblemOf(certificate, now);
 
-    private TokenResult Open(ReadOnlySpan<char> token, DateTimeOffset now, out Confirmation? bound)
+    private TokenResult Open(ReadOnlySpan<char> token, ApiDefinition? api, DateTimeOffset now, out Confirmation? bound)
     {
         bound = null;
         if (token.Length > MaxLength || !Base64Url.IsValid(token) || token.ContainsAny(" \t\r\n") || Base64Url.DecodeFromChars(token) is not { Length: > NonceBytes + TagBytes } closed)
@@ -88,7 +89,7 @@ internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) 
         if (now >= content.ExpiresAt)
             return Over;
         bound = content.Bound;
-        return new TokenResult.Valid(new Caller
+        var caller = new Caller
         {
             Principal = content.Principal,
             Actors = content.Actors,
@@ -99,10 +100,14 @@ internal sealed class ExchangedTokens(ITokenValidator others, GatewayKeys keys) 
             TokenIssuedAt = content.IssuedAt,
             TokenExpiresAt = content.ExpiresAt,
             Only = content.Only,
-        });
+            // What its caller's token said of the device holds of it too.
+            Device = new CallerDevice { Certificate = bound?.Certificate, ProofKey = bound?.Key, Claims = content.DeviceClaims ?? CallerDevice.None.Claims },
+        };
+        return api?.IsAudienceOf(caller) == false ? TokenValidator.ForAnotherApi : new TokenResult.Valid(caller);
     }
 
     private sealed record Content(
         PrincipalId Principal, ImmutableArray<PrincipalId> Actors, ImmutableArray<PrincipalId> Excluded, ImmutableHashSet<string> Groups,
-        ImmutableDictionary<string, JsonElement> Claims, KeyScope? Scope, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt, OnlyRight Only, Confirmation? Bound);
+        ImmutableDictionary<string, JsonElement> Claims, KeyScope? Scope, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt, OnlyRight Only, Confirmation? Bound,
+        ImmutableDictionary<string, JsonElement>? DeviceClaims = null);
 }

@@ -4,6 +4,7 @@ using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Network;
 using JitGrains.Policy;
+using JitGrains.Silo.Identity;
 
 namespace JitGrains.Gateway.RequestPath;
 
@@ -47,6 +48,7 @@ internal sealed record Call
         Request = Request,
         Body = Json,
         Origin = Origin,
+        Certificate = Policy.NeedsCertificate ? Credentials.DeviceOf(Context) : null,
         Now = now,
     };
 

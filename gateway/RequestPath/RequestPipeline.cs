@@ -115,7 +115,7 @@ internal sealed class RequestPipeline(
             return null;
         }
 
-        switch (await tokens.ValidateAsync(Credentials.Of(context), time.GetUtcNow(), context.RequestAborted))
+        switch (await tokens.ValidateAsync(Credentials.Of(context, api), time.GetUtcNow(), context.RequestAborted))
         {
             case TokenResult.Valid valid:
                 return valid.Caller;

@@ -29,6 +29,9 @@ public sealed record Caller
     /// <summary>The token's claims, for conditions.</summary>
     public ImmutableDictionary<string, JsonElement> Claims { get; init; } = ImmutableDictionary<string, JsonElement>.Empty;
 
+    /// <summary>What the credential shows of the device that calls; null where that is not known.</summary>
+    public CallerDevice? Device { get; init; }
+
     /// <summary>What the API key is for by which the call is made; null where it is made otherwise.</summary>
     public KeyScope? Scope { get; init; }
 

@@ -29,6 +29,7 @@ public sealed class CompiledPolicy
         Apis = [.. apis.Select(a => a.Definition)];
         actions = apis.SelectMany(a => a.Actions).ToImmutableDictionary(a => a.Definition.Name, StringComparer.Ordinal);
         matcher = new Matcher(apis);
+        NeedsCertificate = rules.Any(r => r.NeedsCertificate);
         Evaluator = new Evaluator(rules, actions.Values.Select(a => a.Definition));
     }
 
@@ -46,6 +47,9 @@ public sealed class CompiledPolicy
 
     /// <summary>From where calls are taken at all, whatever they are for; null where that does not matter.</summary>
     public NetworkFilter? Network { get; }
+
+    /// <summary>Whether any rule looks at the certificate of a call's connection.</summary>
+    public bool NeedsCertificate { get; }
 
     internal Evaluator Evaluator { get; }
 

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using JitGrains.Grants;
+using JitGrains.Identity;
 
 namespace JitGrains.Policy;
 
@@ -52,6 +54,12 @@ public sealed record ApiDefinition
     /// <summary>Cross-origin rules, or null where there are none.</summary>
     public CorsDefinition? Cors { get; init; }
 
+    /// <summary>Audiences, one of which tokens must name for this API; empty where those of the issuers' settings are enough.</summary>
+    public ImmutableArray<string> Audiences { get; init; } = [];
+
+    /// <summary>What verified tokens are told apart by where the API has audiences of its own; null where it has none.</summary>
+    public string? AudienceKey { get; init; }
+
     /// <summary>From where calls are taken at all; null where that does not matter.</summary>
     public NetworkFilter? Network { get; init; }
 
@@ -81,6 +89,16 @@ public sealed record ApiDefinition
 
     /// <summary>The actions, in file order.</summary>
     public ImmutableArray<ActionDefinition> Actions { get; init; } = [];
+
+    /// <summary>Whether the caller's token is for this API. What no issuer made for anybody (an API key, a certificate) is for all.</summary>
+    public bool IsAudienceOf(Caller caller)
+    {
+        if (Audiences.IsEmpty || !caller.Claims.TryGetValue("aud", out var named))
+            return true;
+        return named.ValueKind == JsonValueKind.Array ? named.EnumerateArray().Any(Holds) : Holds(named);
+
+        bool Holds(JsonElement one) => one.ValueKind == JsonValueKind.String && Audiences.Contains(one.GetString()!, StringComparer.Ordinal);
+    }
 }
 
 /// <summary>Who may call from a browser, and how.</summary>

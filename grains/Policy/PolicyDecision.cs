@@ -86,6 +86,9 @@ public readonly record struct PolicyInput()
     /// <summary>Where the call comes from, as far as it is known.</summary>
     public CallOrigin Origin { get; init; }
 
+    /// <summary>The client certificate of the call's connection; null where that is not known.</summary>
+    public DeviceCertificate? Certificate { get; init; }
+
     /// <summary>The time of the decision.</summary>
     public required DateTimeOffset Now { get; init; }
 }

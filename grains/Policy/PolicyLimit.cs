@@ -48,7 +48,7 @@ public sealed class PolicyLimit
     /// <summary>Whether it is about a caller. What cannot be told counts: a limit restricts. Allocates nothing but for claims.</summary>
     public bool IsAbout(Caller caller) =>
         (caller.Scope is not null || (Definition.Per & LimitKeys.ApiKey) == LimitKeys.None)
-        && (who is null || (IsNamed(caller) && who.Actors?.Evaluate(caller) != Truth.False && (who.Claims.IsEmpty || who.Claims.Evaluate(new ConditionContext(null, null, null, caller, default, default, Strict: true)) != Truth.False)));
+        && (who is null || (IsNamed(caller) && who.Actors?.Evaluate(caller) != Truth.False && (who.Claims.IsEmpty || who.Claims.Evaluate(new ConditionContext(null, null, null, caller, default, null, default, Strict: true)) != Truth.False)));
 
     /// <summary>Whether it is about calls of an API; null is for those of the gateway's own endpoints.</summary>
     public bool IsAboutApi(string? api) => api is null

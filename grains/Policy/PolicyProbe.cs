@@ -21,6 +21,9 @@ public sealed record PolicyProbe
     /// <summary>From where, if that is known.</summary>
     public CallOrigin Origin { get; init; }
 
+    /// <summary>The connection's client certificate, if that is known.</summary>
+    public DeviceCertificate? Certificate { get; init; }
+
     /// <summary>When.</summary>
     public required DateTimeOffset Now { get; init; }
 
@@ -102,6 +105,7 @@ public static class PolicyProber
             Request = request,
             Body = body,
             Origin = probe.Origin,
+            Certificate = probe.Certificate,
             Now = probe.Now,
         });
         return new PolicyProbeResult(null, match, explanation, denied) { Limits = [.. policy.Limits.Where(Counts)] };

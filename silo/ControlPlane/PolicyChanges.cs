@@ -3,6 +3,7 @@ using JitGrains.Approvals;
 using JitGrains.Identity;
 using JitGrains.PolicyVersions;
 using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Identity;
 using JitGrains.Silo.Network;
 using JitGrains.Silo.Policies;
 using Microsoft.AspNetCore.Http;
@@ -30,7 +31,7 @@ internal static class PolicyChanges
         var gate = services.GetRequiredService<PolicyGate>();
         var shown = await DifferenceAsync(services.GetRequiredService<IPolicyStore>(), files);
         var change = new PolicyChange(action, method, target, files, version, reason, expected, shown);
-        switch (await gate.EnterAsync(caller, change, CallOrigins.Of(http)))
+        switch (await gate.EnterAsync(caller, change, CallOrigins.Of(http), Credentials.DeviceOf(http)))
         {
             case GateAnswer.Open open:
                 return await ThroughAsync(policies, gate, open, files, caller, reason, expected, rolledBackTo, now);

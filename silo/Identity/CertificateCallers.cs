@@ -13,8 +13,22 @@ internal abstract record CertificateStanding
 {
     private CertificateStanding() { }
 
+    /// <summary>What conditions of rules may look at; null where nothing it says is to be believed.</summary>
+    public DeviceCertificate? Device { get; private init; }
+
     /// <summary>It shows who calls.</summary>
-    public sealed record Known(TokenResult.Valid Result) : CertificateStanding;
+    public sealed record Known : CertificateStanding
+    {
+        public Known(TokenResult.Valid result, DeviceCertificate device) => (Result, Device) = (result, device);
+
+        public TokenResult.Valid Result { get; }
+    }
+
+    /// <summary>It shows by which device a token is used, and nobody by itself.</summary>
+    public sealed record OfDevice : CertificateStanding
+    {
+        public OfDevice(DeviceCertificate device) => Device = device;
+    }
 
     /// <summary>No configured authority issued it: it says nothing, and does no harm beside a token.</summary>
     public sealed record Foreign : CertificateStanding;
@@ -108,6 +122,9 @@ public sealed partial class CertificateCallers : BackgroundService
                 continue;
             if (Revoked(authority, chain, now, ref until) is { } refused)
                 return refused;
+            var device = new DeviceCertificate(presented.Thumbprint, authority.Options.Realm, CertificateNames.All(certificate));
+            if (authority.Options.Devices)
+                return new CertificateStanding.OfDevice(device);
             if (authority.Names.Find(certificate, out var problem) is not { } named)
                 return Refuse(PossessionCodes.CertificateName, problem);
             return new CertificateStanding.Known(new TokenResult.Valid(new Caller
@@ -116,9 +133,10 @@ public sealed partial class CertificateCallers : BackgroundService
                 Groups = named.Groups,
                 Claims = ImmutableDictionary<string, JsonElement>.Empty
                     .Add("x5t#S256", JsonSerializer.SerializeToElement(presented.Thumbprint)).Add("certificate_issuer", JsonSerializer.SerializeToElement(authority.Options.Realm)),
+                Device = new CallerDevice { Certificate = presented.Thumbprint },
                 TokenIssuedAt = from,
                 TokenExpiresAt = to,
-            }));
+            }), device);
         }
 
         return new CertificateStanding.Foreign();

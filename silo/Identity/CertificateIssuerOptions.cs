@@ -38,6 +38,9 @@ public sealed record CertificateIssuerOptions
     /// <summary>How other names become principals; the first that fits counts.</summary>
     public IList<CertificateName> Names { get; init; } = [];
 
+    /// <summary>Whether its certificates show devices only: rules can ask for them, and nobody calls by one without a token. Default: no.</summary>
+    public bool Devices { get; init; }
+
     internal IEnumerable<string> Files => [Ca, .. Crls];
 
     /// <summary>Every problem of a list of authorities, beside issuers of tokens.</summary>
@@ -60,8 +63,10 @@ public sealed record CertificateIssuerOptions
             yield return $"{at}:Ca names a PEM file of authorities.";
         if (issuer.Crls.Any(string.IsNullOrWhiteSpace))
             yield return $"{at}:Crls holds an empty name.";
-        if ((issuer.TrustDomain is null) == (issuer.Names.Count == 0))
-            yield return $"{at}: say how certificates name principals, by a TrustDomain or by Names.";
+        if (issuer.Devices && (issuer.TrustDomain is not null || issuer.Names.Count > 0))
+            yield return $"{at}: certificates of Devices name no principals, so there is no TrustDomain and are no Names.";
+        else if (!issuer.Devices && (issuer.TrustDomain is null) == (issuer.Names.Count == 0))
+            yield return $"{at}: say how certificates name principals, by a TrustDomain or by Names, or that they show Devices.";
         if (issuer.TrustDomain is { } domain && !SpiffeId.IsTrustDomain(domain))
             yield return $"{at}:TrustDomain is 1 to 255 of a-z 0-9 - _ .";
         for (var i = 0; i < issuer.Names.Count; i++)

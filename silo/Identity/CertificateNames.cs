@@ -57,6 +57,10 @@ internal sealed class CertificateNames(CertificateIssuerOptions options)
         return null;
     }
 
+    /// <summary>All of a certificate's names with their kinds, <c>dns:host.example.com</c>; none where they are malformed.</summary>
+    public static ImmutableArray<string> All(X509Certificate2 certificate) =>
+        [.. (Read(certificate) ?? []).Select(n => $"{n.Kind switch { Email => "email", Dns => "dns", _ => "uri" }}:{n.Value}")];
+
     private static string Fill(string template, Match match) =>
         Regex.Replace(template, @"\{(?<of>[A-Za-z0-9_]+)\}", m => match.Groups[m.Groups["of"].Value].Value, RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture);
 

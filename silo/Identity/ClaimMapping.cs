@@ -133,6 +133,21 @@ internal sealed class ClaimMapping
         return known || triggers.IsEmpty;
     }
 
+    /// <summary>What the token says of the device, by the names that rules ask for.</summary>
+    public CallerDevice DeviceOf(ImmutableDictionary<string, JsonElement> claims)
+    {
+        if (Issuer.DeviceClaims.Count == 0)
+            return CallerDevice.None;
+        var said = ImmutableDictionary.CreateBuilder<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var (name, claim) in Issuer.DeviceClaims)
+        {
+            if (Find(claims, claim) is { } value)
+                said[name] = value;
+        }
+
+        return new CallerDevice { Claims = said.ToImmutable() };
+    }
+
     /// <summary>Whether the token has everything that it must.</summary>
     public bool HasRequired(ImmutableDictionary<string, JsonElement> claims) =>
         Issuer.RequiredClaims.All(r => Find(claims, r.Claim) is { ValueKind: not JsonValueKind.Null } claim

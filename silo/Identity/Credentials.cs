@@ -1,3 +1,5 @@
+using JitGrains.Identity;
+using JitGrains.Policy;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -29,7 +31,7 @@ public readonly struct Credentials
         Authorization = authorization;
         Proof = request.Headers["DPoP"];
         // Features that are not the server's own are looked for slowly, and without https there is none.
-        Certificate = request.IsHttps ? request.HttpContext.Features.Get<PresentedCertificate>() : null;
+        Certificate = CertificateOf(request.HttpContext);
         Method = request.Method;
     }
 
@@ -51,8 +53,16 @@ public readonly struct Credentials
     /// </summary>
     public bool IsTokenRequest { get; init; }
 
+    /// <summary>The API that is called, which may have audiences of its own; null where none is meant.</summary>
+    public ApiDefinition? Api { get; init; }
+
     /// <summary>What a request presents.</summary>
-    public static Credentials Of(HttpContext context) => new(context.Request, context.Request.Headers.Authorization);
+    /// <param name="context">The request.</param>
+    /// <param name="api">The API that it calls, or null.</param>
+    public static Credentials Of(HttpContext context, ApiDefinition? api = null) => new(context.Request, context.Request.Headers.Authorization) { Api = api };
+
+    /// <summary>The client certificate of a request's connection, for the conditions of rules. To be asked once the credentials were checked.</summary>
+    public static DeviceCertificate DeviceOf(HttpContext context) => CertificateOf(context)?.Device ?? DeviceCertificate.None;
 
     /// <summary>What a request for a token presents, along with the token that it would exchange.</summary>
     public static Credentials OfTokenRequest(HttpContext context, string token) => new(context.Request, "Bearer " + token) { IsTokenRequest = true };
@@ -67,4 +77,6 @@ public readonly struct Credentials
         var path = end < 0 ? target : target[..end];
         return path.StartsWith('/') ? $"{request.Scheme}://{request.Host.Value}{path}" : path;
     }
+
+    private static PresentedCertificate? CertificateOf(HttpContext context) => context.Request.IsHttps ? context.Features.Get<PresentedCertificate>() : null;
 }

@@ -16,7 +16,7 @@ internal readonly record struct KeyLookup(JsonWebKey? Key, bool IssuerAnswers);
 /// background and at once (but not more often than every ten seconds) when a token names an unknown key. Where the issuer
 /// does not answer, keys that are known serve on for as long as its options say. Thread-safe.
 /// </summary>
-internal sealed partial class IssuerKeys(ClaimMapping mapping, TimeProvider time, ILogger logger, Action changed) : IDisposable
+internal sealed partial class IssuerKeys(IssuerOptions given, ClaimMapping mapping, TimeProvider time, ILogger logger, Action changed) : IDisposable
 {
     internal static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(5);
     internal static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(10);
@@ -36,6 +36,10 @@ internal sealed partial class IssuerKeys(ClaimMapping mapping, TimeProvider time
 
     private sealed record Snapshot(ImmutableArray<JsonWebKey> Keys, string Fingerprint, long FetchedAt);
 
+    /// <summary>The options as they were given.</summary>
+    public IssuerOptions Given => given;
+
+    /// <summary>The options, its preset's among them.</summary>
     public IssuerOptions Options => issuer;
 
     /// <summary>How the issuer's claims say who calls.</summary>

@@ -65,6 +65,8 @@ public sealed partial record IssuerOptions
             yield return $"{at}:GroupsElsewhere holds an empty one.";
         if (issuer.GroupsAtMost is < 1)
             yield return $"{at}:GroupsAtMost is at least 1.";
+        if (issuer.DeviceClaims.Any(d => !SafeText.IsToken(d.Key) || string.IsNullOrWhiteSpace(d.Value)))
+            yield return $"{at}:DeviceClaims has a name (1 to 64 of a-z A-Z 0-9 - _ .) and a claim each.";
         if (issuer.RequiredClaims.Any(c => string.IsNullOrWhiteSpace(c.Claim) || c.Values.Any(string.IsNullOrEmpty)))
             yield return $"{at}:RequiredClaims names a claim each, and no empty value.";
         if (IssuerPresets.IsForEverybody(issuer) && !issuer.RequiredClaims.Any(c => c.Values.Count > 0))

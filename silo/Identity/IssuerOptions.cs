@@ -60,6 +60,9 @@ public sealed partial record IssuerOptions
     /// <summary>Claims by which the issuer says that it left groups out, besides <c>_claim_names</c> and <c>hasgroups</c>. Default: none.</summary>
     public IList<string> GroupsElsewhere { get; init; } = [];
 
+    /// <summary>Names by which rules ask what the issuer says of the device (<c>compliant</c>), and the claim or JSON pointer that says it. Default: none.</summary>
+    public IDictionary<string, string> DeviceClaims { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>Claims that a token must have, with one of these values each. Default: none.</summary>
     public IList<RequiredClaim> RequiredClaims { get; init; } = [];
 

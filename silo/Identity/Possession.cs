@@ -56,7 +56,8 @@ public sealed class Possession(int capacity = Possession.ProofsRemembered)
     /// <param name="isDpop">Whether its scheme was DPoP, and not Bearer.</param>
     /// <param name="token">The token's hash.</param>
     /// <param name="now">The time of the call.</param>
-    internal TokenResult? Problem(Confirmation? bound, in Credentials presented, bool isDpop, in TokenHash token, DateTimeOffset now)
+    /// <param name="read">The proof, where <see cref="ProofOf"/> read it already.</param>
+    internal TokenResult? Problem(Confirmation? bound, in Credentials presented, bool isDpop, in TokenHash token, DateTimeOffset now, DpopProof? read = null)
     {
         if (bound?.Certificate is { } thumbprint)
         {
@@ -67,17 +68,20 @@ public sealed class Possession(int capacity = Possession.ProofsRemembered)
         }
 
         if (bound?.Key is { } key)
-            return isDpop || presented.IsTokenRequest ? OfProof(key, presented, token, now, out _) : Refused(PossessionCodes.ProofMissing, "The token is bound to a key: it needs the scheme DPoP and a proof.");
+            return isDpop || presented.IsTokenRequest ? OfProof(key, presented, token, now, out _, read) : Refused(PossessionCodes.ProofMissing, "The token is bound to a key: it needs the scheme DPoP and a proof.");
         // Otherwise whoever stole a token could leave out what it is bound to.
         return isDpop ? Refused(PossessionCodes.ProofUnbound, "The token is not bound to a key, so its scheme is Bearer.") : null;
     }
 
-    private TokenResult? OfProof(string? key, in Credentials presented, in TokenHash token, DateTimeOffset now, out DpopProof? proof)
+    /// <summary>The one proof that was presented; null where there is none, or not one that is well-formed.</summary>
+    internal static DpopProof? ProofOf(in Credentials presented) => presented.Proof.Count == 1 ? DpopProof.TryRead(presented.Proof[0] ?? "") : null;
+
+    private TokenResult? OfProof(string? key, in Credentials presented, in TokenHash token, DateTimeOffset now, out DpopProof? proof, DpopProof? read = null)
     {
         proof = null;
         if (presented.Proof.Count == 0)
             return Refused(PossessionCodes.ProofMissing, "The token is bound to a key, and there is no DPoP header.");
-        proof = presented.Proof.Count == 1 ? DpopProof.TryRead(presented.Proof[0] ?? "") : null;
+        proof = read ?? ProofOf(presented);
         if (proof is null || (proof.TokenHash is null && !presented.IsTokenRequest))
             return Refused(PossessionCodes.ProofInvalid, "The DPoP header is not one well-formed proof.");
         if (key is not null && !Equal(proof.Thumbprint, key))

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using JitGrains.Identity;
 
 namespace JitGrains.Silo.Identity;
 
@@ -14,6 +15,7 @@ namespace JitGrains.Silo.Identity;
 public sealed class PresentedCertificate(X509Certificate2 certificate, ImmutableArray<X509Certificate2> sent = default)
 {
     private CertificateCallers.Found? found;
+    private DeviceCertificate? plain;
 
     /// <summary>The certificate itself.</summary>
     public X509Certificate2 Certificate { get; } = certificate;
@@ -23,6 +25,9 @@ public sealed class PresentedCertificate(X509Certificate2 certificate, Immutable
 
     /// <summary>SHA-256 of its DER form in base64url: <c>x5t#S256</c> of RFC 8705, section 3.1.</summary>
     public string Thumbprint { get; } = Base64Url.EncodeToString(SHA256.HashData(certificate.RawDataMemory.Span));
+
+    /// <summary>What conditions of rules may look at. What it says counts only once an authority was found that issued it.</summary>
+    public DeviceCertificate Device => Found?.Standing.Device ?? (plain ??= new DeviceCertificate(Thumbprint, null, []));
 
     /// <summary>What it was found to be worth, for the next call on the connection.</summary>
     internal CertificateCallers.Found? Found

@@ -70,6 +70,7 @@ internal static class TokenClaims
             Excluded = triggeredBy,
             Groups = groups,
             Claims = claims,
+            Device = mapping.DeviceOf(claims),
             TokenIssuedAt = issued,
             // The instant from which the token is refused, so that executions end when new calls would be turned away.
             TokenExpiresAt = expires + skew,

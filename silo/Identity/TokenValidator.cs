@@ -28,6 +28,9 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
     /// <summary>Longest accepted token, in characters.</summary>
     public const int MaxTokenLength = 16 * 1024;
 
+    /// <summary>The refusal of a token that is good, and for other APIs only.</summary>
+    public static readonly TokenResult.Invalid ForAnotherApi = new(TokenCodes.Audience, "The token is not for this API.");
+
     private const int CacheCapacity = 20_000;
     private static readonly TokenResult.Invalid Malformed = new(TokenCodes.Malformed, "The token is not a signed JWT.");
     private static readonly SearchValues<char> TokenCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
@@ -48,10 +51,9 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
     public TokenValidator(IReadOnlyCollection<IssuerOptions> issuers, TimeProvider time, ILogger<TokenValidator> logger, CertificateCallers? certificates = null)
     {
         this.certificates = certificates;
-        StartupException.ThrowIfAny(IssuerOptions.ProblemsOf(issuers));
         this.time = time;
         this.logger = logger;
-        this.issuers = issuers.Select(KeysOf).ToFrozenDictionary(k => k.Options.Issuer, StringComparer.Ordinal);
+        this.issuers = Configure(issuers, []);
     }
 
     /// <summary>API keys, which come as bearer tokens too; null where there are none.</summary>
@@ -59,14 +61,19 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
 
     internal int CachedTokens => cache.Count;
 
-    /// <summary>Accepts one more issuer from now on: the quickstart's own, whose address is known only once it listens.</summary>
-    /// <exception cref="StartupException">It is misconfigured, or its realm or name is taken.</exception>
+    /// <summary>
+    /// Accepts one more issuer from now on (the quickstart's own, whose address is known only once it listens), or the same one by
+    /// other options. What was verified by the configuration before is not served any more.
+    /// </summary>
+    /// <exception cref="StartupException">It is misconfigured, or its realm or name is another's.</exception>
     public void Trust(IssuerOptions issuer)
     {
         lock (gate)
         {
-            StartupException.ThrowIfAny(IssuerOptions.ProblemsOf([.. issuers.Values.Select(k => k.Options), issuer]));
-            issuers = issuers.Values.Append(KeysOf(issuer)).ToFrozenDictionary(k => k.Options.Issuer, StringComparer.Ordinal);
+            var before = issuers.Values;
+            Volatile.Write(ref issuers, Configure([.. before.Select(k => k.Given).Where(o => o.Realm != issuer.Realm || o.Issuer != issuer.Issuer), issuer], before));
+            foreach (var replaced in before.Except(issuers.Values))
+                replaced.Dispose();
         }
     }
 
@@ -92,9 +99,11 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
 
         if (Keys is not null && !isDpop && ApiKeyText.IsKey(token))
             return Keys.ValidateAsync(token, hash, now, cancellation);
-        if (cache.Find(hash) is { } known && now >= known.NotBefore && now < known.ExpiresAt && known.Keys.AreUsable())
-            return ValueTask.FromResult(possession.Problem(known.Bound, presented, isDpop, hash, now) ?? known.Result);
-        return VerifyAsync(token.ToString(), hash, presented, isDpop, now, cancellation);
+        var proof = isDpop || presented.IsTokenRequest ? Possession.ProofOf(presented) : null;
+        var key = new VerifiedTokenKey(hash, Volatile.Read(ref issuers), presented.Api?.AudienceKey, presented.Certificate?.Thumbprint, proof?.Thumbprint);
+        if (cache.Find(key) is { } known && now >= known.NotBefore && now < known.ExpiresAt && known.Keys.AreUsable())
+            return ValueTask.FromResult(possession.Problem(known.Bound, presented, isDpop, hash, now, proof) ?? known.Result);
+        return VerifyAsync(token.ToString(), key, presented, isDpop, proof, now, cancellation);
     }
 
     /// <inheritdoc/>
@@ -105,6 +114,7 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
     {
         CertificateStanding.Refused refused => refused.Why,
         CertificateStanding.Known known when alone => known.Result,
+        CertificateStanding.OfDevice when alone => new TokenResult.Invalid(PossessionCodes.CertificateName, "The client certificate shows a device, and there is no token that says who calls."),
         CertificateStanding.Foreign when alone => new TokenResult.Invalid(PossessionCodes.CertificateUntrusted, "None of the accepted authorities issued the client certificate, and there is no token."),
         _ => null,
     };
@@ -118,9 +128,17 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
 
     private static ValueTask<TokenResult> Refused(string code, string detail) => ValueTask.FromResult<TokenResult>(new TokenResult.Invalid(code, detail));
 
-    private IssuerKeys KeysOf(IssuerOptions options) => new(new ClaimMapping(IssuerPresets.Apply(options)), time, logger, cache.Flush);
+    /// <summary>The issuers by their names. Those that are configured as before keep their keys.</summary>
+    private FrozenDictionary<string, IssuerKeys> Configure(IReadOnlyCollection<IssuerOptions> all, IEnumerable<IssuerKeys> before)
+    {
+        StartupException.ThrowIfAny(IssuerOptions.ProblemsOf(all));
+        var kept = before.ToList();
+        return all.Select(o => kept.Find(k => ReferenceEquals(k.Given, o)) ?? KeysOf(o)).ToFrozenDictionary(k => k.Options.Issuer, StringComparer.Ordinal);
+    }
 
-    private async ValueTask<TokenResult> VerifyAsync(string token, TokenHash hash, Credentials presented, bool isDpop, DateTimeOffset now, CancellationToken cancellation)
+    private IssuerKeys KeysOf(IssuerOptions options) => new(options, new ClaimMapping(IssuerPresets.Apply(options)), time, logger, cache.Flush);
+
+    private async ValueTask<TokenResult> VerifyAsync(string token, VerifiedTokenKey key, Credentials presented, bool isDpop, DpopProof? proof, DateTimeOffset now, CancellationToken cancellation)
     {
         // Decoders pass over white space, and one token would have many texts.
         if (token.AsSpan().ContainsAnyExcept(TokenCharacters))
@@ -134,7 +152,7 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
             return Malformed;
         }
 
-        if (!Volatile.Read(ref issuers).TryGetValue(iss.GetString()!, out var keys))
+        if (!((FrozenDictionary<string, IssuerKeys>)key.Configuration).TryGetValue(iss.GetString()!, out var keys))
             return new TokenResult.Invalid(TokenCodes.Issuer, "The token's issuer is not accepted here.");
         if (jwt.Typ is { Length: > 0 } typ && !IsAccepted(typ, keys.Options))
             return new TokenResult.Invalid(TokenCodes.Type, "The token is of another type than is accepted from this issuer.");
@@ -158,8 +176,14 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
             return result;
         if (!Confirmation.TryRead(claims, out var bound))
             return new TokenResult.Invalid(PossessionCodes.Confirmation, "The token is bound to something that cannot be checked here.");
-        cache.Add(hash, new VerifiedToken(valid, TokenClaims.UsableFrom(claims, keys.Options), valid.Caller.TokenExpiresAt, keys, generation, bound));
-        return possession.Problem(bound, presented, isDpop, hash, now) ?? valid;
+        if (presented.Api?.IsAudienceOf(valid.Caller) == false)
+            return ForAnotherApi;
+        if (possession.Problem(bound, presented, isDpop, key.Token, now, proof) is { } unproved)
+            return unproved;
+        if (bound is not null)
+            valid = new TokenResult.Valid(valid.Caller with { Device = valid.Caller.Device! with { Certificate = bound.Certificate, ProofKey = bound.Key } });
+        cache.Add(key, new VerifiedToken(valid, TokenClaims.UsableFrom(claims, keys.Options), valid.Caller.TokenExpiresAt, keys, generation, bound));
+        return valid;
     }
 
     private static bool IsAccepted(string type, IssuerOptions issuer)

@@ -24,17 +24,35 @@ internal readonly record struct TokenHash(ulong A, ulong B, ulong C, ulong D)
     }
 }
 
+/// <summary>
+/// All that it depends on whether a token is good: the whole token, the API whose audiences count, the issuers' configuration, and the
+/// keys that whoever presents it holds or says to hold. What was verified for one is never served for another.
+/// </summary>
+/// <param name="Token">The whole token's hash.</param>
+/// <param name="Configuration">The issuers' configuration, by identity: another one is another object.</param>
+/// <param name="Api">What an API with audiences of its own is told apart by, or null.</param>
+/// <param name="Certificate">The connection's client certificate, or null.</param>
+/// <param name="ProofKey">The key of the DPoP proof, or null.</param>
+internal readonly record struct VerifiedTokenKey(TokenHash Token, object Configuration, string? Api, string? Certificate, string? ProofKey)
+{
+    public bool Equals(VerifiedTokenKey other) =>
+        Token == other.Token && ReferenceEquals(Configuration, other.Configuration) && Api == other.Api && Certificate == other.Certificate && ProofKey == other.ProofKey;
+
+    // A hash of SHA-256 is spread already; only what is not null costs anything.
+    public override int GetHashCode() => (int)Token.A ^ (Api?.GetHashCode(StringComparison.Ordinal) ?? 0) ^ (Certificate?.GetHashCode(StringComparison.Ordinal) ?? 0) ^ (ProofKey?.GetHashCode(StringComparison.Ordinal) ?? 0);
+}
+
 /// <summary>A token verified before. Its times and keys are looked at on each hit, and proof of what it is bound to is asked for.</summary>
 internal sealed record VerifiedToken(TokenResult.Valid Result, DateTimeOffset NotBefore, DateTimeOffset ExpiresAt, IssuerKeys Keys, int Generation, Confirmation? Bound = null);
 
 /// <summary>
-/// Tokens verified already, keyed by the hash of the whole token. Bounded: two halves, of which the older is dropped when
+/// Tokens verified already, by all that this depended on. Bounded: two halves, of which the older is dropped when
 /// the younger is full, so that tokens in use stay. Thread-safe.
 /// </summary>
 internal sealed class VerifiedTokenCache(int capacity)
 {
-    private ConcurrentDictionary<TokenHash, VerifiedToken> young = new();
-    private ConcurrentDictionary<TokenHash, VerifiedToken> old = new();
+    private ConcurrentDictionary<VerifiedTokenKey, VerifiedToken> young = new();
+    private ConcurrentDictionary<VerifiedTokenKey, VerifiedToken> old = new();
     private int youngCount;
     private int generation;
 
@@ -43,23 +61,23 @@ internal sealed class VerifiedTokenCache(int capacity)
 
     public int Count => Volatile.Read(ref young).Count + Volatile.Read(ref old).Count;
 
-    public VerifiedToken? Find(in TokenHash hash)
+    public VerifiedToken? Find(in VerifiedTokenKey key)
     {
-        if (!Volatile.Read(ref young).TryGetValue(hash, out var found))
+        if (!Volatile.Read(ref young).TryGetValue(key, out var found))
         {
-            if (!Volatile.Read(ref old).TryGetValue(hash, out found))
+            if (!Volatile.Read(ref old).TryGetValue(key, out found))
                 return null;
-            Add(hash, found);
+            Add(key, found);
         }
 
         return found.Generation == Generation ? found : null;
     }
 
-    public void Add(in TokenHash hash, VerifiedToken token)
+    public void Add(in VerifiedTokenKey key, VerifiedToken token)
     {
         if (token.Generation != Generation)
             return;
-        if (Volatile.Read(ref young).TryAdd(hash, token) && Interlocked.Increment(ref youngCount) >= capacity / 2)
+        if (Volatile.Read(ref young).TryAdd(key, token) && Interlocked.Increment(ref youngCount) >= capacity / 2)
         {
             Volatile.Write(ref old, Interlocked.Exchange(ref young, new()));
             Volatile.Write(ref youngCount, 0);

@@ -133,6 +133,7 @@ internal sealed class ApiKeys(IGrainFactory grains) : IInvalidationTarget, IDisp
         Excluded = [key.Owner],
         Groups = [.. key.Groups.Select(g => $"{ApiKey.Realm}:{g}")],
         Claims = ImmutableDictionary<string, JsonElement>.Empty.Add("api_key", JsonSerializer.SerializeToElement(key.Name)),
+        Device = CallerDevice.None,
         Scope = new KeyScope(key.Scope.Apis, key.Scope.Actions),
         TokenIssuedAt = key.CreatedAt,
         TokenExpiresAt = key.ExpiresAt,

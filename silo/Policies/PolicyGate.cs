@@ -76,12 +76,16 @@ internal sealed partial class PolicyGate(
     private static readonly TimeSpan RecordAgain = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Decides, and where a grant is needed takes a use of it or asks for one.</summary>
-    public async Task<GateAnswer> EnterAsync(Caller caller, PolicyChange change, CallOrigin origin)
+    /// <param name="caller">Who changes it.</param>
+    /// <param name="change">What.</param>
+    /// <param name="origin">From where.</param>
+    /// <param name="certificate">The client certificate of the connection, or null where it is not known.</param>
+    public async Task<GateAnswer> EnterAsync(Caller caller, PolicyChange change, CallOrigin origin, DeviceCertificate? certificate = null)
     {
         var policy = policies.Current;
         if (policy.FindAction(change.Action) is not var (api, action) || api.Name != Api)
             return new GateAnswer.Open(null, null);
-        var decision = policy.Evaluate(new PolicyInput { Caller = caller, Api = api, Action = action, Origin = origin, Now = time.GetUtcNow() });
+        var decision = policy.Evaluate(new PolicyInput { Caller = caller, Api = api, Action = action, Origin = origin, Certificate = certificate, Now = time.GetUtcNow() });
         return decision switch
         {
             PolicyDecision.Allow => new GateAnswer.Open(null, null),

@@ -45,6 +45,7 @@ public static class PolicyCases
     {
         var name = keys["name"]?.Text(200);
         var caller = ReadCaller(keys, realm, now);
+        var (device, certificate) = keys["device"] is { } d ? ReadDevice(d) : default;
         var body = keys["body"] is { } b ? ReadBody(b) : default;
         var request = ReadRequest(keys, body.IsJson);
         var origin = ReadOrigin(keys);
@@ -60,7 +61,7 @@ public static class PolicyCases
         {
             Name = name,
             Place = keys.At.Place,
-            Probe = new PolicyProbe { Caller = caller, Request = request, Body = body.Bytes, Origin = origin, Now = at.Value },
+            Probe = new PolicyProbe { Caller = caller with { Device = device }, Certificate = certificate, Request = request, Body = body.Bytes, Origin = origin, Now = at.Value },
             Expect = Enum.Parse<ExpectedOutcome>(expect, ignoreCase: true),
             Rule = rule,
             Automatic = automatic,
@@ -83,10 +84,32 @@ public static class PolicyCases
             Principal = principal.Value,
             Actors = actors,
             Groups = [.. groups],
-            Claims = (claims as JsonObject)?.ToImmutableDictionary(p => p.Key, p => JsonSerializer.SerializeToElement(p.Value), StringComparer.Ordinal) ?? ImmutableDictionary<string, JsonElement>.Empty,
+            Claims = ToClaims(claims as JsonObject),
             TokenIssuedAt = now,
             TokenExpiresAt = DateTimeOffset.MaxValue,
         };
+    }
+
+    private static (CallerDevice? Device, DeviceCertificate? Certificate) ReadDevice(Cursor at)
+    {
+        if (at.Shape(CaseShapes.Device) is not { } keys)
+            return default;
+        var key = keys["key"]?.Shape(CaseShapes.Key);
+        var claims = keys["claims"] is { } c ? ToJson(c.Node) : null;
+        if (claims is not (null or JsonObject))
+            keys.Near("claims").Error("a mapping is expected here");
+        var device = new CallerDevice
+        {
+            Certificate = key?["certificate"] is { } x ? DeviceBinder.Thumbprint(x) : null,
+            ProofKey = key?["dpop"] is { } p ? DeviceBinder.Thumbprint(p) : null,
+            Claims = ToClaims(claims as JsonObject),
+        };
+        if (keys["certificate"]?.Shape(CaseShapes.Certificate) is not { } certificate)
+            return (device, DeviceCertificate.None);
+        return (device, new DeviceCertificate(
+            (certificate["thumbprint"] is { } t ? DeviceBinder.Thumbprint(t) : null) ?? "",
+            certificate["issued_by"]?.Token(),
+            certificate["names"] is { } n ? n.List(i => i.Text()) : []));
     }
 
     private static RawRequest? ReadRequest(ShapeReader keys, bool isJson)
@@ -124,6 +147,9 @@ public static class PolicyCases
         at.Text() is not { } text ? null
         : DateTimeOffset.TryParseExact(text, ["yyyy-MM-ddTHH:mmK", "yyyy-MM-ddTHH:mm:ssK"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time
         : at.Fail<DateTimeOffset?>($"'{Shown.Text(text)}' is no time such as 2026-03-04T12:00:00Z");
+
+    private static ImmutableDictionary<string, JsonElement> ToClaims(JsonObject? claims) =>
+        claims?.ToImmutableDictionary(p => p.Key, p => JsonSerializer.SerializeToElement(p.Value), StringComparer.Ordinal) ?? ImmutableDictionary<string, JsonElement>.Empty;
 
     private static JsonNode? ToJson(YamlValue value) => value switch
     {

@@ -11,6 +11,7 @@ namespace JitGrains.Policy.Conditions;
 /// <param name="Body">Its body as JSON.</param>
 /// <param name="Caller">Who calls.</param>
 /// <param name="Origin">From where.</param>
+/// <param name="Certificate">The connection's client certificate.</param>
 /// <param name="Now">When.</param>
 /// <param name="Strict">Whether the upstream reads values exactly as they are.</param>
 internal readonly record struct ConditionContext(
@@ -19,6 +20,7 @@ internal readonly record struct ConditionContext(
     JsonBody? Body,
     Caller? Caller,
     CallOrigin Origin,
+    DeviceCertificate? Certificate,
     DateTimeOffset Now,
     bool Strict);
 
@@ -30,6 +32,9 @@ internal abstract record Condition
 
     /// <summary>Whether the body decides it.</summary>
     public virtual bool NeedsBody => false;
+
+    /// <summary>Whether the connection's certificate decides it.</summary>
+    public virtual bool NeedsCertificate => false;
 
     /// <summary>Whether it holds, and for people why it cannot be told (null where it can).</summary>
     public abstract Truth Evaluate(in ConditionContext context, out string? problem);
@@ -48,6 +53,8 @@ internal sealed class ConditionSet(ImmutableArray<Condition> conditions)
     public bool IsEmpty => Conditions.IsEmpty;
 
     public bool NeedsBody { get; } = conditions.Any(c => c.NeedsBody);
+
+    public bool NeedsCertificate { get; } = conditions.Any(c => c.NeedsCertificate);
 
     public Truth Evaluate(in ConditionContext context)
     {

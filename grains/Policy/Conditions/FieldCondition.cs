@@ -11,6 +11,7 @@ internal enum FieldSource
     Headers,
     Body,
     Claims,
+    Device,
 }
 
 /// <summary>Tests of one field, which must all hold.</summary>
@@ -41,6 +42,7 @@ internal sealed record FieldCondition(FieldSource Source, string Name, Immutable
         FieldSource.Query => "query",
         FieldSource.Headers => "headers",
         FieldSource.Body => "body",
+        FieldSource.Device => "device.claims",
         _ => "claims",
     };
 
@@ -72,6 +74,7 @@ internal sealed record FieldCondition(FieldSource Source, string Name, Immutable
         FieldSource.Body => context.Body is null
             ? FieldValue.Unreadable("there is no readable JSON body")
             : bodyPath!.Find(context.Body.Root, context.Strict ? Reading.Exact : Reading.Loose),
+        FieldSource.Device => ReadDevice(context),
         _ => ReadClaim(context),
     };
 
@@ -84,6 +87,11 @@ internal sealed record FieldCondition(FieldSource Source, string Name, Immutable
     private FieldValue ReadClaim(in ConditionContext context) =>
         context.Caller is null ? FieldValue.Unreadable("no caller is known")
         : context.Caller.Claims.TryGetValue(Name, out var claim) ? FieldValue.OfJson(claim, Reading.Exact)
+        : FieldValue.Missing;
+
+    private FieldValue ReadDevice(in ConditionContext context) =>
+        context.Caller?.Device is not { } device ? FieldValue.Unreadable("what is said of the device is not known")
+        : device.Claims.TryGetValue(Name, out var claim) ? FieldValue.OfJson(claim, Reading.Exact)
         : FieldValue.Missing;
 
     private FieldValue ReadQuery(in ConditionContext context)

@@ -134,5 +134,8 @@ internal sealed class CompiledRule
     /// <summary>Whether the caller has signed in as the rule demands.</summary>
     public bool IsSignedIn(in ConditionContext context) => SignIn is null || SignIn.IsMetBy(context.Caller!.SignIn, context.Now);
 
+    /// <summary>Whether it looks at the connection's certificate.</summary>
+    public bool NeedsCertificate => When.NeedsCertificate || Approve?.Auto is { NeedsCertificate: true };
+
     public bool NeedsBody => When.NeedsBody || Approve?.Auto is { NeedsBody: true };
 }

@@ -93,7 +93,7 @@ internal sealed class Evaluator
     }
 
     internal static ConditionContext ContextOf(PolicyInput input) =>
-        new(input.Captures, input.Request, input.Body, input.Caller, input.Origin, input.Now, input.Api.StrictDialect);
+        new(input.Captures, input.Request, input.Body, input.Caller, input.Origin, input.Certificate, input.Now, input.Api.StrictDialect);
 
     internal static Truth Applies(CompiledRule rule, in ConditionContext context)
     {

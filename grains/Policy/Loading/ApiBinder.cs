@@ -19,6 +19,7 @@ internal static class ApiBinder
         var actions = keys["actions"] is { } a ? Actions(a, prefix ?? "/") : [];
         var upstreams = keys["upstreams"] is { } u ? u.List(Upstream) : [];
         var forwardsAuthorization = keys["forward_authorization"]?.Boolean() ?? false;
+        var audiences = keys["audiences"] is { } au ? au.List(i => i.Text(256)) : [];
         var definition = new ApiDefinition
         {
             Name = name,
@@ -38,6 +39,8 @@ internal static class ApiBinder
             Retries = keys["retries"]?.Integer(0, 3) ?? 0,
             Assertion = keys["assertion"] is { } s ? UpstreamBinder.Assertion(s) : null,
             Credential = keys["credential"] is { } cr ? CredentialBinder.Read(cr, upstreams, forwardsAuthorization) : null,
+            Audiences = audiences,
+            AudienceKey = audiences.IsEmpty ? null : $"{name}\n{string.Join('\n', audiences)}",
             Network = keys["network"] is { } n ? names.Addresses.Filter(n) : null,
             Cors = keys["cors"] is { } c ? Cors(c) : null,
             Actions = [.. actions.Select(x => x.Definition)],

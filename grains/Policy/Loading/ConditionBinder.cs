@@ -41,6 +41,7 @@ internal static class ConditionBinder
         "body" => FieldBinder.Fields(value, FieldSource.Body),
         "claims" => FieldBinder.Fields(value, FieldSource.Claims),
         "address" => addresses!.Condition(value) is { } address ? [address] : [],
+        "device" => DeviceBinder.Read(value),
         "time" => Time(value) is { } time ? [time] : [],
         _ => throw new ArgumentOutOfRangeException(nameof(key)),
     };

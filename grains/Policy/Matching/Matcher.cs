@@ -104,7 +104,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
     {
         if (candidates.Count == 1 && candidates[0].When.IsEmpty)
             return new Resolution(candidates[0], Ambiguous: false);
-        var context = new ConditionContext(null, request, body, null, default, default, strict);
+        var context = new ConditionContext(null, request, body, null, default, null, default, strict);
         var unknown = false;
         for (var i = 0; i < candidates.Count;)
         {

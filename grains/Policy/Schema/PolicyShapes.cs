@@ -69,6 +69,7 @@ internal static class PolicyShapes
         new("assertion", new EitherType(Flag, new ShapeType(Assertion)), "Whether calls go upstream with a signed assertion of who makes them and by whose approval. Default false."),
         new("credential", new ShapeType(CredentialShapes.Credential), "What the upstreams know the gateway by. Default nothing."),
         new("network", new ShapeType(Network), "From where calls are taken at all. Default anywhere."),
+        new("audiences", Texts, "Audiences, one of which tokens of issuers must name for this API, besides being accepted by the issuer's settings. Default those of the issuer's settings."),
         new("cors", new ShapeType(Cors), "Browsers of other origins that may call. Default none."),
         new("actions", new MapType(new ShapeType(Action), NamePattern), "Actions by name; names are unique over all APIs.", Required: true));
 
@@ -214,6 +215,7 @@ internal static class ConditionShapes
         new("body", Fields, "JSON body fields: amount, customer.country, or a JSON Pointer /items/0/sku."),
         new("claims", Fields, "Claims of the caller's token by name."),
         new("address", new EitherType(Texts, new ShapeType(Address)), "The caller's address: networks (CIDR, or names), its country, its autonomous system."),
+        new("device", new LazyShapeType(static () => DeviceShapes.Device), "The device that calls: its certificate, the key that the credential is bound to, what the issuer says of it."),
         new("time", new ShapeType(Time), "Weekdays and hours."));
 }
 

@@ -98,7 +98,7 @@ public class SchemaTests
             "forward_authorization": true, "upstream_timeout": "10s", "upstream_http2": true, "connect_timeout": "1s", "load_balancing": "first",
             "health_check": {"path": "/healthz", "interval": "2s", "timeout": "1s", "failures": 3}, "circuit_breaker": {"failure_percent": 50, "open_for": "50s"},
             "when_none_healthy": "try", "assertion": {"audience": "orders", "life": "10s"},
-            "credential": {"header": {"name": "X-Key", "value": "env:KEY", "prefix": "Key"}, "client_certificate": {"certificate": "file:/run/tls.crt", "key": "file:/run/tls.key"}}, "retries": 1, "network": {"allow": ["office"]},
+            "credential": {"header": {"name": "X-Key", "value": "env:KEY", "prefix": "Key"}, "client_certificate": {"certificate": "file:/run/tls.crt", "key": "file:/run/tls.key"}}, "retries": 1, "network": {"allow": ["office"]}, "audiences": ["a"],
             "cors": {"origins": ["https://app.example.com"], "allowed_headers": ["x-a"], "exposed_headers": ["x-b"], "allow_credentials": true, "max_age": "1m"},
             "actions": {
               "a.pay": {
@@ -121,6 +121,10 @@ public class SchemaTests
              "when": {
                "path": {"id": {"equals": "x", "in": ["x", "y"], "not": {"prefix": "z"}, "prefix": "x", "suffix": "x", "matches": "x+", "exists": true}},
                "query": {"n": {"less_than": 9, "at_most": 9, "greater_than": 1, "at_least": 1}}, "headers": {"x-d": "1"}, "body": {"b": {"contains": "x"}},
+               "device": {
+                 "certificate": {"issued_by": ["fleet"], "thumbprints": ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"], "names": ["dns:a.example.com"]}, "key": {"bound_by": ["dpop"], "thumbprints": ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"]}, "claims": {"d": true},
+                 "not": {"certificate": {"issued_by": ["lost"]}, "key": {"bound_by": ["certificate"]}, "claims": {"e": true}}
+               },
                "claims": {"c": true}, "address": {"in": ["10.0.0.0/8"], "not": ["10.1.0.0/16"], "country": {"in": ["DE"], "not": ["FR"]}, "asn": {"in": [64500], "not": [64501]}},
                "time": {"days": ["mon-fri"], "from": "09:00", "to": "17:00", "zone": "Europe/Berlin", "outside": true}
              }},

@@ -168,6 +168,34 @@ public sealed class CertificateCallersTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_authority_of_devices_shows_by_which_one_a_token_is_used_and_nobody_by_itself()
+    {
+        using var callers = Callers(new CertificateIssuerOptions { Realm = "fleet", Ca = PathOf("ca.pem"), Devices = true });
+        using var validator = Validator(callers);
+        using var certificate = authority.Client(["dns:laptop-7.example.com", "uri:spiffe://example.com/laptop/7"]);
+        using var foreign = other.Client(["dns:laptop-7.example.com"]);
+        var token = issuer.Sign(issuer.Claims(time.GetUtcNow()));
+        var presented = new PresentedCertificate(certificate);
+        Assert.Equal(PossessionCodes.CertificateName, await Ask(validator, presented, null));
+        Assert.StartsWith("valid dev:user:alice", await Ask(validator, presented, token), StringComparison.Ordinal);
+        Assert.Equal((presented.Thumbprint, "fleet"), (presented.Device.Thumbprint, presented.Device.Authority));
+        Assert.Equal("dns:laptop-7.example.com uri:spiffe://example.com/laptop/7", string.Join(' ', presented.Device.Names));
+
+        // What no configured authority issued says nothing.
+        var nobodys = new PresentedCertificate(foreign);
+        Assert.StartsWith("valid dev:user:alice", await Ask(validator, nobodys, token), StringComparison.Ordinal);
+        Assert.Equal((nobodys.Thumbprint, null, 0), (nobodys.Device.Thumbprint, nobodys.Device.Authority, nobodys.Device.Names.Length));
+
+        // One whose authority is taken away stops saying anything with the next call on its connection.
+        await File.WriteAllTextAsync(PathOf("ca.pem"), other.Pem);
+        // A change is taken on when it was seen twice.
+        callers.Look();
+        callers.Look();
+        Assert.StartsWith("valid dev:user:alice", await Ask(validator, presented, token), StringComparison.Ordinal);
+        Assert.Null(presented.Device.Authority);
+    }
+
+    [Fact]
     public void Misconfigured_authorities_are_told_whole()
     {
         var problems = CertificateIssuerOptions.ProblemsOf(
@@ -175,9 +203,10 @@ public sealed class CertificateCallersTests : IAsyncLifetime
                 new CertificateIssuerOptions { Realm = "a b", Names = [new CertificateName { San = "ip", Pattern = "(", Principal = "king" }] },
                 new CertificateIssuerOptions { Realm = "dev", Ca = "x", TrustDomain = "Prod" },
                 new CertificateIssuerOptions { Realm = "ok", Ca = "x" },
+                new CertificateIssuerOptions { Realm = "both", Ca = "x", Devices = true, TrustDomain = "example.com" },
             ],
             [new IssuerOptions { Realm = "dev" }]);
-        Assert.Equal(8, problems.Count);
+        Assert.Equal(9, problems.Count);
         File.WriteAllText(PathOf("none.pem"), "nothing");
         var failed = Assert.Throws<StartupException>(() => Callers(Simple() with { Ca = PathOf("none.pem") }));
         Assert.StartsWith($"CertificateIssuers: {PathOf("none.pem")}: it holds no certificate", Assert.Single(failed.Problems), StringComparison.Ordinal);
