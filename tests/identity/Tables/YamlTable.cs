@@ -15,8 +15,7 @@ internal static class YamlTable
         using (var text = File.OpenText(Path.Combine(AppContext.BaseDirectory, file)))
             stream.Load(text);
         var rows = ToJson(stream.Documents.Single().RootNode)!.AsArray().Select(r => r!.AsObject()).ToList();
-        Assert.Empty(rows.GroupBy(Name, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key));
-        return rows;
+        return rows.GroupBy(Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice ? throw new FormatException($"{file}: '{twice.Key}' is there twice") : rows;
     }
 
     public static string Name(JsonObject row) => row["name"]!.GetValue<string>();
