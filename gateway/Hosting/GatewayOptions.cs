@@ -3,12 +3,22 @@ using JitGrains.Assertions;
 using JitGrains.Gateway.Network;
 using JitGrains.Gateway.Tls;
 using JitGrains.Silo;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace JitGrains.Gateway.Hosting;
 
 /// <summary>How the gateway runs: section <c>JitGrains</c> of the configuration. docs/operations.md lists all settings.</summary>
 public sealed record GatewayOptions
 {
+    /// <summary>The listener of <see cref="Port"/>.</summary>
+    internal const string GatewayListener = "gateway";
+
+    /// <summary>That of <see cref="Http2Port"/>.</summary>
+    internal const string Http2Listener = "gateway-http2";
+
+    /// <summary>That of <see cref="ControlPort"/>.</summary>
+    internal const string ControlListener = "control";
+
     /// <summary>What this process does. Default: everything.</summary>
     public ProcessRole Role { get; init; }
 
@@ -59,6 +69,15 @@ public sealed record GatewayOptions
 
     /// <summary>TLS of the control plane's listener. Default none, which is for loopback only.</summary>
     public ListenerTls ControlTls { get; init; } = ListenerTls.Clear;
+
+    /// <summary>Further listeners. Where there are any for callers, the one of <see cref="Port"/> is there only if that is set; the same for the control plane. Default none.</summary>
+    public IReadOnlyList<ListenerOptions> Listeners { get; init; } = [];
+
+    /// <summary>Whether callers are answered at <see cref="Port"/>.</summary>
+    internal bool HasPort { get; init; } = true;
+
+    /// <summary>Whether approvers and operators are answered at <see cref="ControlPort"/>.</summary>
+    internal bool HasControlPort { get; init; } = true;
 
     /// <summary>How often it is looked whether files of certificates changed. Default 30 s.</summary>
     public TimeSpan CertificatesPoll { get; init; } = TimeSpan.FromSeconds(30);
@@ -129,6 +148,7 @@ public sealed record GatewayOptions
         var read = new SettingReader(section, problems);
         var defaults = new GatewayOptions();
         var role = read.Choice<ProcessRole>("Role");
+        var listeners = ListenerOptions.ReadAll(section.GetSection("Listeners"), problems);
         return new GatewayOptions
         {
             Role = role,
@@ -148,6 +168,9 @@ public sealed record GatewayOptions
             Http2Address = read.Text("Http2Address") is null ? null : read.Address("Http2Address", defaults.Address),
             Tls = ListenerTls.Read(section, "Tls", problems),
             ControlTls = ListenerTls.Read(section, "ControlTls", problems),
+            Listeners = listeners,
+            HasPort = read.Text("Port") is not null || listeners.All(l => l.Role != ListenerRole.Gateway),
+            HasControlPort = read.Text("ControlPort") is not null || listeners.All(l => l.Role != ListenerRole.ControlPlane),
             CertificatesPoll = read.Duration("CertificatesPoll", defaults.CertificatesPoll, TimeSpan.FromDays(1)),
             ControlAddress = read.Address("ControlAddress", defaults.ControlAddress),
             ControlPort = read.Port("ControlPort") ?? defaults.ControlPort,
@@ -190,19 +213,63 @@ public sealed record GatewayOptions
             yield return "KeysFolder, Policy, DatabaseOwner: these are for silos; a gateway takes keys and policy from the database.";
         if (!Quickstart && Policy is null && Database is null)
             yield return "Policy: name a policy file or folder (--policy PATH), or start with --quickstart.";
-        foreach (var problem in Limits.Problems().Concat(TlsProblems()))
+        foreach (var problem in Limits.Problems().Concat(TlsProblems()).Concat(Listeners.SelectMany(l => l.Problems(Quickstart))))
             yield return problem;
+        if (Quickstart && Listeners.Any(l => l.Role == ListenerRole.ControlPlane))
+            yield return "Listeners: the quickstart's issuer is on the control plane of ControlPort; there is no other.";
+        if (Network.Proxies.IsEmpty && Listeners.Any(l => l.ProxyProtocol))
+            yield return "Listeners: ProxyProtocol: list the Proxies that speak it; nobody else is let in by such a listener.";
         if (AssertionKeyRotation < AssertionKeysMachine.LeastRotation)
             yield return "AssertionKeyRotation: a key signs for an hour or longer.";
         if (LeaseRenewal > Lease / 2)
             yield return "LeaseRenewal: at least two renewals must fit into a Lease.";
-        var ports = new[] { Role.RunsGateway() ? Port : 0, Role.RunsSilo() ? ControlPort : 0, Role.RunsGateway() ? Http2Port ?? 0 : 0, Quickstart ? SamplePort ?? 0 : 0 }.Where(p => p != 0).ToList();
+        var all = AllListeners().ToList();
+        foreach (var (i, one) in all.Index())
+        {
+            if (Listeners.Contains(one) && all.Take(i).FirstOrDefault(one.Collides) is { } first)
+                yield return $"{one.PortSetting}: the listener '{first.Name}' has this port already.";
+        }
+
+        var ports = new[] { Role.RunsGateway() && HasPort ? Port : 0, Role.RunsSilo() && HasControlPort ? ControlPort : 0, Role.RunsGateway() ? Http2Port ?? 0 : 0, Quickstart ? SamplePort ?? 0 : 0 }.Where(p => p != 0).ToList();
         if (ports.Distinct().Count() != ports.Count)
             yield return "Port, Http2Port, ControlPort, SamplePort: each listener needs a port of its own.";
     }
 
     /// <summary>Whether a caller may have used another scheme than the connection from there to here shows.</summary>
-    internal bool SchemesVary => Tls.IsTerminated || ControlTls.IsTerminated || !Network.Proxies.IsEmpty;
+    internal bool SchemesVary => !Network.Proxies.IsEmpty || AllListeners().Any(l => l.Tls.IsTerminated);
+
+    /// <summary>Every listener of the process' role, but for the sample upstream's.</summary>
+    internal IEnumerable<ListenerOptions> AllListeners()
+    {
+        if (Role.RunsGateway() && HasPort)
+        {
+            yield return new ListenerOptions
+            {
+                Name = GatewayListener, Role = ListenerRole.Gateway, PortSetting = "--port", Address = Address, Port = Port, Protocols = ListenerOptions.Usual(Tls), Tls = Tls, ProxyProtocol = Network.ProxyProtocol,
+            };
+        }
+
+        if (Role.RunsGateway() && Http2Port is { } http2)
+        {
+            yield return new ListenerOptions
+            {
+                Name = Http2Listener, Role = ListenerRole.Gateway, PortSetting = "--http2-port", Address = Http2Address ?? Address, Port = http2, Protocols = HttpProtocols.Http2,
+                Tls = new ListenerTls(Tls.IsTerminated, null), ProxyProtocol = Network.ProxyProtocol,
+            };
+        }
+
+        if (Role.RunsSilo() && HasControlPort)
+        {
+            yield return new ListenerOptions
+            {
+                Name = ControlListener, Role = ListenerRole.ControlPlane, PortSetting = "--control-port", Address = ControlAddress, Port = ControlPort,
+                Protocols = ListenerOptions.Usual(ControlTls), Tls = ControlTls, ProxyProtocol = Network.ControlProxyProtocol,
+            };
+        }
+
+        foreach (var one in Listeners.Where(l => l.Role == ListenerRole.Gateway ? Role.RunsGateway() : Role.RunsSilo()))
+            yield return one;
+    }
 
     private IEnumerable<string> TlsProblems()
     {
@@ -216,7 +283,7 @@ public sealed record GatewayOptions
             yield break;
         }
 
-        if (Role.RunsGateway())
+        if (Role.RunsGateway() && (HasPort || Http2Port is not null))
         {
             foreach (var problem in Tls.Problems("Tls", "Address", IPAddress.IsLoopback(Address)))
                 yield return problem;
@@ -226,7 +293,7 @@ public sealed record GatewayOptions
                 yield return $"Http2Address: beyond loopback tokens would travel in clear text; say Tls={TlsOptions.Terminated} where what stands in front speaks TLS.";
         }
 
-        if (Role.RunsSilo())
+        if (Role.RunsSilo() && HasControlPort)
         {
             foreach (var problem in ControlTls.Problems("ControlTls", "ControlAddress", IPAddress.IsLoopback(ControlAddress)))
                 yield return problem;

@@ -2,8 +2,10 @@ using System.Net;
 using System.Text;
 using JitGrains.Gateway.Network;
 using JitGrains.Gateway.Quickstart;
+using JitGrains.Gateway.RequestPath;
 using JitGrains.Gateway.Tls;
 using JitGrains.Silo;
+using JitGrains.Silo.Network;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace JitGrains.Gateway.Hosting;
@@ -24,26 +26,18 @@ internal static class ListenerSetup
         var tls = kestrel.ApplicationServices.GetRequiredService<TlsListeners>();
         var metrics = kestrel.ApplicationServices.GetRequiredService<NetworkMetrics>();
         var proxied = kestrel.ApplicationServices.GetRequiredService<ProxyProtocol>();
-        if (options.Role.RunsGateway())
+        var callers = new ConnectionGuard(options.Limits.MaxConnections, options.Limits.MaxConnectionsPerAddress, options.Network.Proxies, metrics);
+        var control = new ConnectionGuard(options.Limits.ControlMaxConnections, options.Limits.ControlMaxConnections, options.Network.Proxies, metrics);
+        foreach (var one in options.AllListeners())
         {
-            var guard = new ConnectionGuard(options.Limits.MaxConnections, options.Limits.MaxConnectionsPerAddress, options.Network.Proxies, metrics);
-            Entrance[] entrances = options.Network.ProxyProtocol ? [guard.Run, proxied.Run] : [guard.Run];
-            var role = new ListenerRoleFeature(ListenerRole.Gateway, options.Tls.IsTerminated);
-            listeners.Add(kestrel, role, "--port", new IPEndPoint(options.Address, options.Port), ProtocolsOf(tls.Gateway), tls.Gateway, entrances);
-            if (options.Http2Port is { } http2)
-                listeners.Add(kestrel, role, "--http2-port", new IPEndPoint(options.Http2Address ?? options.Address, http2), HttpProtocols.Http2, null, entrances);
-        }
-
-        if (options.Role.RunsSilo())
-        {
-            var guard = new ConnectionGuard(options.Limits.ControlMaxConnections, options.Limits.ControlMaxConnections, options.Network.Proxies, metrics);
-            Entrance[] entrances = options.Network.ControlProxyProtocol ? [guard.Run, proxied.Run] : [guard.Run];
-            var role = new ListenerRoleFeature(ListenerRole.ControlPlane, options.ControlTls.IsTerminated);
-            listeners.Add(kestrel, role, "--control-port", new IPEndPoint(options.ControlAddress, options.ControlPort), ProtocolsOf(tls.ControlPlane), tls.ControlPlane, entrances);
+            var guard = one.Role == ListenerRole.Gateway ? callers : control;
+            Entrance[] entrances = one.ProxyProtocol ? [guard.Run, proxied.Run] : [guard.Run];
+            var feature = new ListenerRoleFeature(one.Role, one.Tls.IsTerminated, one.From.IsEmpty ? null : one.From);
+            listeners.Add(kestrel, one.Name, feature, one.PortSetting, new IPEndPoint(one.Address, one.Port), one.Protocols, tls.Of(one.Name), entrances);
         }
 
         if (options is { Quickstart: true, SamplePort: { } sample })
-            listeners.Add(kestrel, new ListenerRoleFeature(ListenerRole.SampleUpstream), "--sample-port", new IPEndPoint(IPAddress.Loopback, sample), HttpProtocols.Http1, null);
+            listeners.Add(kestrel, "sample", new ListenerRoleFeature(ListenerRole.SampleUpstream), "--sample-port", new IPEndPoint(IPAddress.Loopback, sample), HttpProtocols.Http1, null);
     }
 
     /// <summary>One pipeline for each listener; a connection without one is answered by none.</summary>
@@ -58,6 +52,8 @@ internal static class ListenerSetup
             clients.Find(context);
             return next(context);
         });
+        if (options.AllListeners().Any(l => !l.From.IsEmpty))
+            app.Use((context, next) => IsFromThere(context) ? next(context) : Answers.Refuse(context, GatewayProblems.NetworkDenied));
         if (options.Role.RunsGateway())
         {
             var gateway = app.Services.GetRequiredService<GatewayPipeline>();
@@ -82,8 +78,9 @@ internal static class ListenerSetup
         }
     }
 
-    /// <summary>Without TLS one port cannot tell the two apart.</summary>
-    private static HttpProtocols ProtocolsOf(TlsListener? tls) => tls is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+    /// <summary>Whether the listener takes requests from there. Where that is not known, it does only if it takes them from anywhere.</summary>
+    private static bool IsFromThere(HttpContext context) =>
+        context.Features.Get<ListenerRoleFeature>()?.From is not { } from || (ClientAddress.Of(context) is { } client && from.Contains(client));
 
     private static ListenerRole? Role(HttpContext context) => context.Features.Get<ListenerRoleFeature>()?.Role;
 }

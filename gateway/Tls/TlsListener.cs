@@ -6,6 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 using JitGrains.Silo;
 using JitGrains.Silo.Identity;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace JitGrains.Gateway.Tls;
@@ -19,22 +20,22 @@ internal sealed partial class TlsListener
     /// <summary>How long before its end a certificate is warned of.</summary>
     private static readonly TimeSpan WarnBefore = TimeSpan.FromDays(14);
 
-    private static readonly List<SslApplicationProtocol> Protocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
-
     private readonly string setting;
     private readonly TlsOptions options;
     private readonly TimeProvider time;
     private readonly ILogger logger;
     private readonly WatchedFiles files;
     private readonly SslProtocols versions;
+    private readonly List<SslApplicationProtocol> protocols;
     private Snapshot current;
 
     /// <summary>Reads the files.</summary>
     /// <exception cref="StartupException">One cannot be taken.</exception>
-    public TlsListener(string setting, TlsOptions options, TimeProvider time, ILogger logger)
+    public TlsListener(string setting, TlsOptions options, HttpProtocols protocols, TimeProvider time, ILogger logger)
     {
         (this.setting, this.options, this.time, this.logger) = (setting, options, time, logger);
         versions = options.MinVersion == "1.3" ? SslProtocols.Tls13 : SslProtocols.Tls12 | SslProtocols.Tls13;
+        this.protocols = [.. protocols == HttpProtocols.Http1 ? [] : (SslApplicationProtocol[])[SslApplicationProtocol.Http2], .. protocols == HttpProtocols.Http2 ? [] : (SslApplicationProtocol[])[SslApplicationProtocol.Http11]];
         files = new WatchedFiles(options.Files);
         current = Read(out var problem) ?? throw new StartupException([$"{setting}: {problem}."]);
         Tell(current);
@@ -83,7 +84,7 @@ internal sealed partial class TlsListener
         {
             ServerCertificateContext = Pick(snapshot.Certificates, host).Context,
             EnabledSslProtocols = versions,
-            ApplicationProtocols = Protocols,
+            ApplicationProtocols = protocols,
             AllowRenegotiation = false,
             // Revocation lists are looked at for each call, not in the handshake.
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,

@@ -84,7 +84,7 @@ public sealed class HandshakeTests
     public async Task Changed_files_are_taken_and_what_cannot_be_taken_leaves_the_last_good_certificate()
     {
         await using var host = await TlsHost.Start();
-        var listener = host.Gateway.Services.GetRequiredService<TlsListeners>().Gateway!;
+        var listener = host.Gateway.Services.GetRequiredService<TlsListeners>().Of("gateway")!;
         async Task Shows(string subject, bool degraded)
         {
             Assert.Contains($"subject=CN = {subject}", (await host.Handshake("any.example.com")).Output, StringComparison.Ordinal);

@@ -31,6 +31,16 @@ public sealed class ListenerTests : IDisposable
     [InlineData("|Tls:Certificates:0:Key=a|Tls:ClientCertificates=require|Tls:HandshakeWithin=0", "Tls:Certificates:0:Certificate names", "Tls:ClientCa names", "Tls:HandshakeWithin is")]
     [InlineData("|Tls:Certificates:0:Certificate=a.pem|Tls:ClientCa=ca.pem", "Tls:ClientCa goes with")]
     [InlineData("|Tls:Certificates:0:Certificate=a.pem|Tls:Ciphers=all", "Tls: ")]
+    [InlineData("|Listeners:0:Name=public|Listeners:0:Address=0.0.0.0|Listeners:0:Port=8443|Listeners:0:Tls:Certificates:0:Certificate=a.pem", "")]
+    [InlineData("|Listeners:0:Name=public|Listeners:0:Address=0.0.0.0|Listeners:0:Port=8443|Listeners:0:Tls=terminated|Address=0.0.0.0", "")]
+    [InlineData("|Listeners:0:Name=public|Listeners:0:Address=0.0.0.0|Listeners:0:Port=8443|Listeners:0:Tls=terminated|Address=0.0.0.0|Port=80", "Address: beyond loopback")]
+    [InlineData("|Listeners:0:Name=public|Listeners:0:Address=0.0.0.0|Listeners:0:Port=8443", "Listeners:0:Address: beyond loopback")]
+    [InlineData("|Listeners:0:Name=mesh|Listeners:0:Address=::|Listeners:0:Port=81|Listeners:0:Protocols=http2", "Listeners:0:Address: beyond loopback")]
+    [InlineData("|Listeners:0:For=control|Listeners:0:Name=ops|Listeners:0:Address=0.0.0.0|Listeners:0:Port=1|Listeners:1:Name=ops|Listeners:1:Port=1|Listeners:1:Tls=no", "Listeners: the name 'ops' is there twice", "Listeners:0:Address: beyond loopback", "Listeners:1:Tls: 'no' is not", "Listeners:1:Port: the listener 'ops' has this port")]
+    [InlineData("|Listeners:0:Name=a b|Listeners:0:Protocols=http3|Listeners:0:From=all|Listeners:0:Speed=9", "Listeners:0:Name is 1 to 64", "Listeners:0:Port: name one", "Listeners:0:Protocols: 'http3' is not", "Listeners:0:From: 'all'", "Listeners:0:Speed: there is no such setting")]
+    [InlineData("|Listeners:0:Name=control|Listeners:0:Port=9001|Listeners:0:For=approvers|Listeners:0:Protocols=http1-and-http2", "Listeners:0:Name is", "Listeners:0:For: 'approvers' is not callers or control", "Listeners:0:Protocols: without TLS")]
+    [InlineData("|Listeners:0:Name=a|Listeners:0:Port=9001|Listeners:1:Name=b|Listeners:1:Port=9001|Listeners:1:Address=127.0.0.2|Listeners:2:Name=c|Listeners:2:Port=8081", "Listeners:2:Port: the listener 'control' has this port")]
+    [InlineData("|Listeners:0:Name=a|Listeners:0:Port=9001|Listeners:0:ProxyProtocol=true|Listeners:0:Tls:ClientCertificates=require|Listeners:0:Tls:Certificates:0:Key=k", "Listeners: ProxyProtocol: list the Proxies", "Listeners:0:Tls:Certificates:0:Certificate names", "Listeners:0:Tls:ClientCa names")]
     public async Task Beyond_loopback_TLS_is_needed_or_said_to_be_in_front(string line, params string[] expected)
     {
         var parts = line.Split('|');
@@ -38,7 +48,7 @@ public sealed class ListenerTests : IDisposable
         // One problem on purpose, so that nothing is ever started.
         var failed = await Assert.ThrowsAsync<StartupException>(() =>
             Task.FromResult(GatewayHost.Build([.. parts[0].Split(' ', StringSplitOptions.RemoveEmptyEntries), "--nonsense"], further: further)));
-        var told = failed.Problems.Where(p => p.StartsWith("Tls", StringComparison.Ordinal) || p.Contains("Address", StringComparison.Ordinal) || p.StartsWith("Http2", StringComparison.Ordinal)).ToList();
+        var told = failed.Problems.Where(p => p.StartsWith("Tls", StringComparison.Ordinal) || p.Contains("Address", StringComparison.Ordinal) || p.StartsWith("Http2", StringComparison.Ordinal) || p.StartsWith("Listeners", StringComparison.Ordinal)).ToList();
         Assert.Equal(expected.Count(e => e.Length > 0), told.Count);
         foreach (var problem in expected)
             Assert.Contains(failed.Problems, p => p.StartsWith(problem, StringComparison.Ordinal));
@@ -71,6 +81,71 @@ public sealed class ListenerTests : IDisposable
         await app.StopAsync();
     }
 
+    [Fact]
+    public async Task Each_listener_of_a_list_has_its_own_certificates_versions_client_certificates_and_networks()
+    {
+        await using var host = await TlsHost.Start(h =>
+        {
+            h.Write("two", "internal.example.com");
+            h.Write("ops", "ops.example.com");
+            return
+            [
+                ("Listeners:0:Name", "internal"), ("Listeners:0:Port", "0"), ("Listeners:0:Protocols", "http1"), ("Listeners:0:From", "127.0.0.0/8"),
+                ("Listeners:0:Tls:Certificates:0:Certificate", h.PathOf("two.pem")), ("Listeners:0:Tls:Certificates:0:Key", h.PathOf("two.key")),
+                ("Listeners:0:Tls:Certificates:1:Certificate", h.PathOf("ops.pem")), ("Listeners:0:Tls:Certificates:1:Key", h.PathOf("ops.key")),
+                ("Listeners:1:Name", "machines"), ("Listeners:1:Port", "0"), ("Listeners:1:Tls:MinVersion", "1.3"), ("Listeners:1:Tls:ClientCertificates", "require"), ("Listeners:1:Tls:ClientCa", h.Ca),
+                ("Listeners:1:Tls:Certificates:0:Certificate", h.PathOf("two.pem")), ("Listeners:1:Tls:Certificates:0:Key", h.PathOf("two.key")),
+                ("Listeners:2:Name", "mesh"), ("Listeners:2:Port", "0"), ("Listeners:2:Protocols", "http2"), ("Listeners:2:Tls", "terminated"),
+                ("Listeners:3:Name", "elsewhere"), ("Listeners:3:Port", "0"), ("Listeners:3:From:0", "10.0.0.0/8"), ("Listeners:3:From:1", "192.0.2.7"),
+            ];
+        });
+        using var machine = host.Authority.Client(["dns:machine.example.com"]);
+        TestAuthority.Write(machine, host.PathOf("machine.pem"), host.PathOf("machine.key"));
+        var listeners = host.Gateway.Services.GetRequiredService<Listeners>();
+        string bearer = "Authorization: Bearer " + await host.Gateway.Token("alice");
+        Task<(int Code, string Output)> Curl(string name, params string[] more) => TlsHost.Run(
+            "curl", ["-sS", "--max-time", "120", "--cacert", host.Ca, "-o", "/dev/null", "-w", "%{http_code} %{http_version}", "-H", bearer, new Uri(listeners.Address(name)!, "/.jit/whoami").ToString(), .. more]);
+        async Task<string> Subject(string name, string sni) =>
+            (await TlsHost.Run("openssl", ["s_client", "-connect", $"127.0.0.1:{listeners.Address(name)!.Port}", "-servername", sni, "-CAfile", host.Ca])).Output;
+
+        // What was there before goes on beside them, where its port was named.
+        Assert.Equal((0, "200 2"), await Curl("gateway"));
+        Assert.Equal((0, "200 1.1"), await Curl("internal"));
+        Assert.Equal((0, "200 1.1"), await Curl("internal", "--http2"));
+        Assert.Contains("subject=CN = internal.example.com", (await Subject("internal", "internal.example.com")).Replace("CN=", "CN = ", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("subject=CN = ops.example.com", (await Subject("internal", "ops.example.com")).Replace("CN=", "CN = ", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("subject=CN = api.example.com", (await Subject("gateway", "ops.example.com")).Replace("CN=", "CN = ", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.NotEqual(0, (await Curl("machines")).Code);
+        Assert.Equal((0, "200 2"), await Curl("machines", "--cert", host.PathOf("machine.pem"), "--key", host.PathOf("machine.key")));
+        Assert.NotEqual(0, (await Curl("machines", "--tls-max", "1.2", "--cert", host.PathOf("machine.pem"), "--key", host.PathOf("machine.key"))).Code);
+        Assert.Equal((0, "200 2"), await Curl("mesh", "--http2-prior-knowledge"));
+        Assert.NotEqual((0, "200 1.1"), await Curl("mesh", "--http1.1"));
+        Assert.Equal((0, "403 1.1"), await Curl("elsewhere"));
+        Assert.Null(listeners.Address("nobody"));
+    }
+
+    [Fact]
+    public async Task A_list_for_the_control_plane_takes_the_place_of_its_port()
+    {
+        using var authority = TestAuthority.Make("Authority");
+        using var certificate = authority.Server("control.example.com");
+        TestAuthority.Write(certificate, Path.Combine(folder, "control.pem"), Path.Combine(folder, "control.key"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "ca.pem"), authority.Pem);
+        await File.WriteAllTextAsync(Path.Combine(folder, "policy.yaml"), Policies.Open.Replace("$UPSTREAM", "http://127.0.0.1:9", StringComparison.Ordinal));
+        (string, string)[] list =
+        [
+            ("Listeners:0:Name", "ops"), ("Listeners:0:For", "control"), ("Listeners:0:Port", "0"), ("Listeners:0:Tls:Certificates:0:Certificate", Path.Combine(folder, "control.pem")), ("Listeners:0:Tls:Certificates:0:Key", Path.Combine(folder, "control.key")),
+            ("Listeners:1:Name", "probes"), ("Listeners:1:For", "control"), ("Listeners:1:Port", "0"),
+        ];
+        await using var app = Build(list, "--port", "0");
+        await GatewayHost.StartAsync(app);
+        var listeners = app.Services.GetRequiredService<Listeners>();
+        Assert.Null(listeners.Address("control"));
+        foreach (var (name, expected) in new[] { ("ops", "200 2"), ("probes", "200 1.1") })
+            Assert.Equal((0, expected), await TlsHost.Run("curl", ["-sS", "--cacert", Path.Combine(folder, "ca.pem"), "-o", "/dev/null", "-w", "%{http_code} %{http_version}", new Uri(listeners.Address(name)!, "/healthz").ToString()]));
+        await app.StopAsync();
+    }
+
     [Theory]
     [InlineData("terminated", "", "", "https")]
     [InlineData("terminated", "", "X-Forwarded-Proto: http", "https")]
@@ -93,12 +168,14 @@ public sealed class ListenerTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    private Microsoft.AspNetCore.Builder.WebApplication Build(params (string Name, string Value)[] settings)
+    private Microsoft.AspNetCore.Builder.WebApplication Build(params (string Name, string Value)[] settings) => Build(settings, "--port", "0", "--control-port", "0");
+
+    private Microsoft.AspNetCore.Builder.WebApplication Build((string Name, string Value)[] settings, params string[] args)
     {
         var all = settings.ToDictionary(s => s.Name, s => s.Value, StringComparer.Ordinal);
         all["Issuers:0:Realm"] = "dev";
         all["Issuers:0:Issuer"] = "https://issuer.example.com";
         all["Issuers:0:Audiences:0"] = "jit";
-        return GatewayHost.Build(["--data", Path.Combine(folder, "data"), "--store", "memory", "--policy", Path.Combine(folder, "policy.yaml"), "--port", "0", "--control-port", "0"], b => b.Logging.ClearProviders(), all);
+        return GatewayHost.Build(["--data", Path.Combine(folder, "data"), "--store", "memory", "--policy", Path.Combine(folder, "policy.yaml"), .. args], b => b.Logging.ClearProviders(), all);
     }
 }
