@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using JitGrains.Approvals;
+using JitGrains.Audit;
 using JitGrains.Binding;
 using JitGrains.Gateway.Grants;
 using JitGrains.Gateway.Holds;
+using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Leases;
 using JitGrains.Grants;
 using JitGrains.Identity;
@@ -22,7 +24,7 @@ namespace JitGrains.Gateway.RequestPath;
 /// answered from memory. Thread-safe.
 /// </summary>
 internal sealed class ApprovalPath(
-    GatewayKeys keys, IGatewayLease lease, GrantUse grants, Redecision policy, GrantViews views, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, TimeProvider time)
+    GatewayKeys keys, IGatewayLease lease, GrantUse grants, Redecision policy, GrantViews views, AskFactory asks, Asking asking, HoldRoom holds, RequestLookup requests, GatewayJournal journal, TimeProvider time)
 {
     /// <summary>A rule that approves by itself does so within moments; a caller that would not wait at all waits this long.</summary>
     private static readonly TimeSpan AutomaticWait = TimeSpan.FromSeconds(5);
@@ -194,7 +196,10 @@ internal sealed class ApprovalPath(
         var (current, decision) = policy.Of(bound.Call);
         if (decision is not PolicyDecision.Approve approve)
         {
-            await Refuse(current, decision, GatewayProblems.OfDeny(decision, "Policy has changed since the call was made; send it again."));
+            // A denial like any other.
+            using var ticket = await journal.Begin(current.About(decision), current.Context.RequestAborted);
+            ticket?.Write(AuditTypes.CallDenied);
+            await Refuse(current, decision, ticket is null ? RequestPipeline.JournalFull : GatewayProblems.OfDeny(decision, "Policy has changed since the call was made; send it again."));
             return;
         }
 

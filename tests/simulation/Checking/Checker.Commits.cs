@@ -205,6 +205,7 @@ internal sealed partial class Checker
     private void OnJournal(SimProcess process, IReadOnlyList<AuditEntry> entries)
     {
         world.History.Add("store", $"{process.Name} journal: {string.Join(' ', entries.Select(e => $"{e.Sequence}:{TypeOf(e)}"))}");
+        Journaled(process, entries);
         Chain(entries);
     }
 
@@ -246,6 +247,7 @@ internal sealed partial class Checker
         foreach (var request in requests.Values)
             (request.Decided, request.Votes) = (null, default);
         executions.Clear();
+        ForgetJournals();
         world.History.Add("store", $"is as it was at {copied.TotalSeconds:F3}");
     }
 }

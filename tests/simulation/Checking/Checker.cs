@@ -54,6 +54,7 @@ internal sealed partial class Checker(World world, SimCluster cluster)
         cluster.Server.Appended = OnJournal;
         cluster.Upstream.Received = OnStart;
         cluster.Troubled = OnTrouble;
+        cluster.Gone = OnGone;
         var log = cluster.Server.EpochBegan;
         cluster.Server.EpochBegan = (name, at) =>
         {
@@ -141,7 +142,7 @@ internal sealed partial class Checker(World world, SimCluster cluster)
     private void OnTrouble(string process, bool isUp, string what, Exception exception)
     {
         var isExplained = exception is StoreUnavailableException or InconsistentStateException or TimeoutException or OperationCanceledException
-            || (exception is AuditGapException && (epoch > 1 || cluster.Server.HasLost))
+            || (exception is AuditGapException && epoch > 1)
             || (!isUp && exception is InvalidOperationException { Message: "No policy is loaded yet." });
         if (!isExplained)
             Violate(0, $"{process} logs {what}: {exception.GetType().Name}: {exception.Message}");

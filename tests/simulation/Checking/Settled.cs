@@ -46,6 +46,8 @@ internal sealed class Settled(World world, SimCluster cluster, Checker checker, 
     private async Task Owed()
     {
         await world.Pause(TimeSpan.FromSeconds(3));
+        foreach (var host in cluster.Gateways.Select(cluster.Up).OfType<Host>())
+            checker.JournalIsWhole(host.Process);
         var disk = cluster.Server.Disk;
         foreach (var source in await disk.ListOutboxSourcesAsync(CancellationToken.None))
             checker.Violate(0, $"messages of {source} are not delivered");

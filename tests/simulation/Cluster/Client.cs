@@ -12,7 +12,8 @@ namespace JitGrains.Simulation.Cluster;
 /// <param name="Ran">Whether the answer is the upstream's.</param>
 /// <param name="Type">The problem's type where it is one.</param>
 /// <param name="Request">The approval request's id, if it names one.</param>
-internal sealed record Answer(int Status, bool Ran, string Type, string? Request)
+/// <param name="Denied">Whether it is policy, or a block, that refuses it.</param>
+internal sealed record Answer(int Status, bool Ran, string Type, string? Request, bool Denied = false)
 {
     public static readonly Answer Lost = new(0, false, "connection-lost", null);
 
@@ -45,9 +46,15 @@ internal static class Client
     /// <param name="wait">For how many seconds it may be held.</param>
     /// <param name="request">The approval request that it goes on with, or null.</param>
     /// <param name="leaves">When the caller hangs up, or null.</param>
-    public static async Task<Answer> Send(World world, Host host, Call ask, int wait, string? request, TimeSpan? leaves)
+    /// <param name="given">Told of the answer as soon as the gateway has given it, whether or not it arrives.</param>
+    public static async Task<Answer> Send(World world, Host host, Call ask, int wait, string? request, TimeSpan? leaves, Action<Answer> given)
     {
-        var answer = host.Process.Call(() => Handle(world, host, ask, wait, request, leaves));
+        var answer = host.Process.Call(async () =>
+        {
+            var gives = await Handle(world, host, ask, wait, request, leaves);
+            given(gives);
+            return gives;
+        });
         var first = await Task.WhenAny(answer, world.Pause(Patience));
         if (first != answer)
             return Answer.Lost;
@@ -112,7 +119,8 @@ internal static class Client
             context.Response.StatusCode,
             context.Response.Headers.ContainsKey("X-Upstream"),
             TypeIn(text),
-            context.Response.Headers["Jit-Request"] is { Count: > 0 } named ? named.ToString() : null);
+            context.Response.Headers["Jit-Request"] is { Count: > 0 } named ? named.ToString() : null,
+            context.Response.StatusCode == StatusCodes.Status403Forbidden && (TypeIn(text) == "blocked" || context.Response.Headers["Jit-Decision"].ToString().StartsWith("deny", StringComparison.Ordinal)));
     }
 
     private static string TypeIn(string text)

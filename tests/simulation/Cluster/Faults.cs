@@ -57,8 +57,18 @@ internal sealed class Faults(World world, SimCluster cluster)
                 time.Offset += TimeSpan.FromSeconds(op.B switch { 0 => 2, 1 => -2, 2 => 7, 3 => -7, 4 => 60, _ => -60 });
                 break;
             case OpKind.UpstreamTrouble:
-                (cluster.Upstream.Breaks, cluster.Upstream.Slow) = (op.B == 0 ? Shares[op.A] : 0, op.B == 1 ? Shares[op.A] : 0.02);
-                world.At(op.For, () => (cluster.Upstream.Breaks, cluster.Upstream.Slow) = (0, 0.02));
+                (cluster.Upstream.Breaks, cluster.Upstream.Slow, cluster.Upstream.Far) = (op.B == 0 ? Shares[op.A] : 0, op.B == 1 ? Shares[op.A] : 0.02, op.B == 2 ? Shares[op.A] : 0.2);
+                world.At(op.For, CalmUpstream);
+                break;
+            case OpKind.Hang when cluster[op.A] is { } host:
+                (host.Link.Hangs, host.Bus.IsCut) = (true, true);
+                world.At(op.For, () => Join(host));
+                break;
+            case OpKind.LateRenewal when cluster[op.A] is { } host:
+                // It has not heard of anything since, and will not.
+                host.Bus.IsCut = true;
+                host.Link.LateRenewal = TimeSpan.FromMilliseconds(op.B);
+                world.At(op.For, () => Join(host));
                 break;
             default:
                 break;
@@ -73,7 +83,8 @@ internal sealed class Faults(World world, SimCluster cluster)
         CalmBus();
         cluster.Server.Trouble = StoreTrouble.None;
         cluster.Server.Start();
-        (cluster.Upstream.Breaks, cluster.Upstream.Slow) = (0, 0);
+        CalmUpstream();
+        cluster.Upstream.Slow = 0;
         for (var place = 0; place < cluster.Count; place++)
         {
             if (cluster[place] is { } host)
@@ -91,9 +102,11 @@ internal sealed class Faults(World world, SimCluster cluster)
 
     private void CalmBus() => (cluster.Network.Drops, cluster.Network.Doubles, cluster.Network.Late) = (0, 0, 0);
 
+    private void CalmUpstream() => (cluster.Upstream.Breaks, cluster.Upstream.Slow, cluster.Upstream.Far) = (0, 0.02, 0.2);
+
     private static void Join(Host host)
     {
-        host.Link.IsCut = false;
+        (host.Link.IsCut, host.Link.Hangs, host.Link.LateRenewal) = (false, false, null);
         BusNetwork.Heal(host.Bus);
     }
 }

@@ -42,6 +42,7 @@ internal static class Histories
     {
         var story = new Story(world, cluster, checker);
         var faults = new Faults(world, cluster);
+        var traps = new Traps(world, cluster, story, faults);
         for (var place = cluster.Count - 1; place >= 0; place--)
             cluster.Start(place);
         await Until(world, cluster);
@@ -52,7 +53,9 @@ internal static class Histories
         {
             if (began + op.At - world.Now is var wait && wait > TimeSpan.Zero)
                 await world.Pause(wait);
-            if (op.IsFault)
+            if (op.IsTrap)
+                traps.Arm(op, plan.DiceOf(op));
+            else if (op.IsFault)
                 faults.Happen(op);
             else
                 stories.Add(story.Tell(op, plan.DiceOf(op)));
@@ -60,6 +63,7 @@ internal static class Histories
 
         if (began + plan.Length - world.Now is var rest && rest > TimeSpan.Zero)
             await world.Pause(rest);
+        traps.Disarm();
         faults.Heal();
         await Task.WhenAll(stories);
         await world.Pause(ComesToRest);

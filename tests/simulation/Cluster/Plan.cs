@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using JitGrains.Simulation.Edges;
 using JitGrains.Simulation.Machine;
 
@@ -22,6 +23,18 @@ internal enum OpKind
     Cancel,
     Release,
 
+    /// <summary>Asks for deletions, one shipment or one refund, and has it approved at once.</summary>
+    Grant,
+
+    /// <summary>Calls under a grant for deletions again and again, by one gateway.</summary>
+    Stream,
+
+    /// <summary>The next call that waits for its connection there does so for a while in which something happens.</summary>
+    TrapConnecting,
+
+    /// <summary>The same of one that is past its last check, its first byte on its way.</summary>
+    TrapSending,
+
     Crash,
     Suspend,
     StopMachine,
@@ -34,6 +47,12 @@ internal enum OpKind
     Restore,
     SetClock,
     UpstreamTrouble,
+
+    /// <summary>Nothing gets through, and nobody is told so: what is asked is not answered.</summary>
+    Hang,
+
+    /// <summary>The answer to the next renewal is late, and nothing gets through after it.</summary>
+    LateRenewal,
 }
 
 /// <summary>One thing that is done, or happens.</summary>
@@ -47,12 +66,39 @@ internal sealed record Op(int Id, TimeSpan At, OpKind Kind, int A, int B, TimeSp
 {
     public bool IsFault => Kind >= OpKind.Crash;
 
+    public bool IsTrap => Kind is OpKind.TrapConnecting or OpKind.TrapSending;
+
     public override string ToString() => $"{At.TotalSeconds:F3}s {Kind} {A} {B}{(For > TimeSpan.Zero ? $" for {For.TotalSeconds:F2}s" : "")}";
 }
 
 /// <summary>A history before it happens: everything in it follows from the seed, and from what was left out.</summary>
 internal sealed record Plan(ulong Seed, int Gateways, int Silos, TimeSpan Length, ImmutableArray<Op> Ops)
 {
+    /// <summary>The situation that it was made for, where it was (<see cref="Situations"/>); null of what its seed alone makes.</summary>
+    public string? Situation { get; init; }
+
+    /// <summary>By which it is made again.</summary>
+    public string Name => Situation is null ? $"{Seed}" : $"{Situation}:{Seed}";
+
+    /// <summary>The plan of a name: a seed, or a situation and a seed.</summary>
+    public static Plan Of(string name)
+    {
+        var parts = name.Split(':');
+        var seed = ulong.Parse(parts[^1], CultureInfo.InvariantCulture);
+        return parts.Length == 1 ? Of(seed) : Situations.Plan(parts[0], seed);
+    }
+
+    /// <summary>The one after the other of those that a search goes through: every other one is made for a situation.</summary>
+    /// <param name="number">From 1.</param>
+    /// <param name="seed">Its seed; without it, the seeds are gone through from 1 too.</param>
+    public static Plan Next(int number, ulong? seed = null)
+    {
+        if (number % 2 == 1)
+            return Of(seed ?? (ulong)(number + 1) / 2);
+        var (round, which) = Math.DivRem((number / 2) - 1, Situations.Names.Count);
+        return Situations.Plan(Situations.Names[which], seed ?? (ulong)round + 1);
+    }
+
     /// <summary>The plan of a seed. Each has its own mix: many faults of few kinds find more than few of each.</summary>
     public static Plan Of(ulong seed)
     {

@@ -48,6 +48,9 @@ internal sealed class SimCluster
     /// <summary>Told of each exception that a process logs as a warning or worse, and whether it has started.</summary>
     public Action<string, bool, string, Exception>? Troubled { get; set; }
 
+    /// <summary>Told of each process that is about to be gone.</summary>
+    public Action<Host>? Gone { get; set; }
+
     /// <summary>Set once everything is to go well from here on.</summary>
     public bool IsHealed { get; set; }
 
@@ -83,6 +86,7 @@ internal sealed class SimCluster
         if (this[place] is not { } host)
             return;
         World.History.Add(host.Process.Name, "crashes");
+        Gone?.Invoke(host);
         host.Process.Crash();
         host.Forget();
         World.At(back, () => Start(place));

@@ -32,6 +32,8 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
         OpKind.Policy => AppliesPolicy(Policies.All[op.A], dice),
         OpKind.Cancel => Cancels(dice),
         OpKind.Release => Releases(dice),
+        OpKind.Grant => HasApproved(People.Callers[op.A], op.B, dice),
+        OpKind.Stream => Streams(People.Callers[op.A], op.B, op.For, dice),
         _ => throw new InvalidOperationException($"{op.Kind} is a fault"),
     };
 
@@ -69,11 +71,50 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
         return false;
     }
 
+    /// <summary>Asks, has it approved, and calls until that runs.</summary>
+    private async Task HasApproved(string who, int what, Dice dice)
+    {
+        var ask = what switch { 0 => Call.Delete(who, 1), 1 => Call.Ship(who, 1), _ => Call.Refund(who, 1, what) };
+        for (var attempt = 1; attempt <= 8; attempt++)
+        {
+            if (PickUp(cluster.Gateways, dice) is { } host && (await Send(host, ask, 0, null, null)).Ran)
+                return;
+            foreach (var approver in People.Approvers.Where(a => a != who))
+                await Approves(approver, dice, twice: false, always: true);
+        }
+    }
+
+    /// <summary>One call after the other, whether or not those before were answered.</summary>
+    private async Task Streams(string who, int place, TimeSpan length, Dice dice)
+    {
+        var began = world.Now;
+        var calls = new List<Task>();
+        while (world.Now - began < length)
+        {
+            if (cluster.Up(place) is { } host)
+                calls.Add(Send(host, Call.Delete(who, 1), 0, null, null));
+            await world.Pause(dice.Between(TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(120)));
+        }
+
+        await Task.WhenAll(calls);
+    }
+
+    /// <summary>Takes away what a call relies on, in one of the ways that there are.</summary>
+    public Task Ends(string who, string method, Dice dice) => dice.Below(8) switch
+    {
+        0 => RevokesAction(method switch { "POST" => "orders.refund", "PUT" => "orders.ship", _ => "orders.delete" }, dice),
+        1 => Blocks(who, TimeSpan.FromSeconds(1), dice),
+        2 => AppliesPolicy(dice.Chance(0.5) ? Policies.Shut : Policies.Stricter, dice),
+        3 => AppliesPolicy(Policies.Usual, dice),
+        4 or 5 => RevokesPrincipal(who, dice),
+        _ => RevokesGrant(dice.Chance(0.3), dice),
+    };
+
     public async Task<Answer> Send(Host host, Call ask, int wait, string? request, TimeSpan? leaves)
     {
         checker.Operations++;
         world.History.Add("client", $"{ask} -> {host.Process.Name}");
-        var answer = await Client.Send(world, host, ask, wait, request, leaves);
+        var answer = await Client.Send(world, host, ask, wait, request, leaves, a => checker.Answered(host.Process, ask, a));
         world.History.Add("client", $"{ask} <- {host.Process.Name} {answer}");
         return answer;
     }

@@ -47,7 +47,11 @@ internal sealed partial class SimStore : IReadModel, IAuditStore, IDeliveryQueue
     {
         var done = Server.Disk.AppendAsync(entries, CancellationToken.None);
         if (done.IsCompletedSuccessfully)
+        {
+            Server.Flush();
             Server.Appended?.Invoke(link.Process, entries);
+        }
+
         return done;
     });
 

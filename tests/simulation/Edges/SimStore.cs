@@ -103,14 +103,15 @@ internal sealed partial class SimStore(StoreLink link) : IGrainStore, IStoreHeal
         public async Task CommitAsync(GrainWrite write)
         {
             var owner = session ?? throw new InvalidOperationException("a turn that only reads wrote");
-            ETag = await link.Ask(
+            ETag = await link.AskWrite(
+                grain,
                 async () =>
                 {
                     await link.Server.Commit(owner, grain, ETag, write);
                     await using var turn = await link.Server.Disk.BeginTurnAsync(grain, readOnly: true, CancellationToken.None);
                     return turn.ETag;
                 },
-                lost: () => link.Server.Release(owner));
+                () => link.Server.Release(owner));
             State = write.State ?? State;
         }
 

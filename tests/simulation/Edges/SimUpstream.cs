@@ -20,17 +20,39 @@ namespace JitGrains.Simulation.Edges;
 /// <param name="WasStopped">Whether its process stood still between its last check and its first byte.</param>
 internal sealed record Started(SimProcess Process, string Token, string Method, string Target, string Body, TimeSpan At, bool WasStopped);
 
+/// <summary>Where a call is on its way.</summary>
+internal enum Passage
+{
+    /// <summary>It waits for its connection; its last check is still to come.</summary>
+    Connecting,
+
+    /// <summary>It has passed its last check, and its first byte is not there yet.</summary>
+    Sending,
+}
+
 /// <summary>The API behind the gateways.</summary>
 internal sealed class SimUpstream
 {
+    /// <summary>Told of each call on its way (its gateway, its token, its method), and says how long that takes; null where that is for the dice.</summary>
+    public Func<SimProcess, Passage, string, string, TimeSpan?>? Passing { get; set; }
+
     /// <summary>Told of each first byte, at the moment it comes.</summary>
     public Action<Started>? Received { get; set; }
+
+    /// <summary>
+    /// Whether what a gateway sends arrives twice once it has stood still: a bug of the simulated connections, for the test that
+    /// shortens a history which breaks an invariant.
+    /// </summary>
+    public static bool Repeats { get; set; }
 
     /// <summary>How often it breaks off without an answer.</summary>
     public double Breaks { get; set; }
 
     /// <summary>How often it takes long.</summary>
     public double Slow { get; set; }
+
+    /// <summary>How often a connection to it takes long.</summary>
+    public double Far { get; set; } = 0.2;
 }
 
 /// <summary>
@@ -52,8 +74,10 @@ internal sealed class SimForwarder(World world, SimProcess process, SimUpstream 
         var body = await reader.ReadToEndAsync(CancellationToken.None);
 
         // Until a connection is there.
-        await process.Pause(dice.Between(TimeSpan.FromMicroseconds(50), TimeSpan.FromMilliseconds(dice.Chance(0.2) ? 300 : 2)));
-        if (cancellationToken.IsCancellationRequested)
+        TimeSpan? Passing(Passage passage) => upstream.Passing?.Invoke(process, passage, context.Request.Headers.Authorization.ToString(), context.Request.Method);
+        await process.Pause(Passing(Passage.Connecting) ?? dice.Between(TimeSpan.FromMicroseconds(50), TimeSpan.FromMilliseconds(dice.Chance(upstream.Far) ? 300 : 2)));
+        // Who is to hear of it hears a moment later: the stack may write its head all the same.
+        if (cancellationToken.IsCancellationRequested && dice.Chance(0.7))
             return ForwarderError.RequestCanceled;
         if (context.RequestAborted.IsCancellationRequested)
             return ForwarderError.RequestCanceled;
@@ -70,11 +94,15 @@ internal sealed class SimForwarder(World world, SimProcess process, SimUpstream 
 
         // The head is in the stack's buffer, and on its way to the socket.
         var suspensions = process.Suspensions;
-        await process.Pause(dice.Between(TimeSpan.FromMicroseconds(1), TimeSpan.FromMilliseconds(dice.Chance(0.25) ? 40 : 0.2)));
+        await process.Pause(Passing(Passage.Sending) ?? dice.Between(TimeSpan.FromMicroseconds(1), TimeSpan.FromMilliseconds(dice.Chance(0.25) ? 40 : 0.2)));
         if ((cancellationToken.IsCancellationRequested || context.RequestAborted.IsCancellationRequested) && dice.Chance(0.7))
             return ForwarderError.RequestCanceled;
-        upstream.Received?.Invoke(new Started(
-            process, context.Request.Headers.Authorization.ToString(), context.Request.Method, request.RequestUri!.OriginalString, body, world.Now, process.Suspensions != suspensions));
+        for (var times = SimUpstream.Repeats && process.Suspensions > 0 ? 2 : 1; times > 0; times--)
+        {
+            upstream.Received?.Invoke(new Started(
+                process, context.Request.Headers.Authorization.ToString(), context.Request.Method, request.RequestUri!.OriginalString, body, world.Now, process.Suspensions != suspensions));
+        }
+
         gate.Sent();
 
         await process.Pause(dice.Between(TimeSpan.FromMicroseconds(200), TimeSpan.FromMilliseconds(dice.Chance(upstream.Slow) ? 4000 : 20)));

@@ -11,6 +11,9 @@ internal sealed class StoreLink(World world, StoreServer server, SimProcess proc
 {
     private static readonly TimeSpan GivesUp = TimeSpan.FromSeconds(3);
 
+    /// <summary>As long as a connection may be waited for that says nothing at all.</summary>
+    private static readonly TimeSpan Hanging = TimeSpan.FromSeconds(20);
+
     public StoreServer Server => server;
 
     public SimProcess Process => process;
@@ -20,7 +23,16 @@ internal sealed class StoreLink(World world, StoreServer server, SimProcess proc
     /// <summary>Whether nothing gets through at the moment.</summary>
     public bool IsCut { get; set; }
 
+    /// <summary>Whether nothing gets through, and the connections do not break: what is asked is not answered for long.</summary>
+    public bool Hangs { get; set; }
+
+    /// <summary>So late is the answer to the next renewal of a lease, after which nothing gets through; null where it is not.</summary>
+    public TimeSpan? LateRenewal { get; set; }
+
     public StoreHealth Health { get; private set; } = StoreHealth.Good;
+
+    /// <summary>When something that was asked of the store last went wrong or took long, or had no answer yet.</summary>
+    public TimeSpan LastTrouble { get; private set; }
 
     public string Current { get; private set; } = server.Epoch;
 
@@ -29,10 +41,21 @@ internal sealed class StoreLink(World world, StoreServer server, SimProcess proc
     public event EventHandler? Changed;
 
     /// <summary>Asks the store: what it is to do runs there, at one moment.</summary>
-    public Task<T> Ask<T>(Func<Task<T>> run, Action? lost = null)
+    public Task<T> Ask<T>(Func<Task<T>> run, Action? lost = null) => Ask(run, lost, Throw());
+
+    /// <summary>The same of a write to this grain.</summary>
+    public Task<T> AskWrite<T>(GrainId grain, Func<Task<T>> run, Action lost)
+    {
+        var fate = Throw();
+        if (LateRenewal is not { } late || grain.Type != "gateway")
+            return Ask(run, lost, fate);
+        (LateRenewal, Hangs) = (null, true);
+        return Ask(run, lost, fate with { Back = fate.Back + late });
+    }
+
+    private Task<T> Ask<T>(Func<Task<T>> run, Action? lost, Fate fate)
     {
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var fate = Throw();
         world.At(fate.There, () =>
         {
             if (!Arrives(fate, answer, lost))
@@ -128,6 +151,10 @@ internal sealed class StoreLink(World world, StoreServer server, SimProcess proc
     {
         var dice = world.Dice;
         var trouble = server.Trouble;
+        if (Hangs || IsCut || !server.IsUp || trouble != StoreTrouble.None)
+            LastTrouble = world.Now + (Hangs ? Hanging : GivesUp + GivesUp);
+        if (Hangs)
+            return new Fate(Hanging, TimeSpan.Zero, LostBefore: true, LostAfter: false);
         if (IsCut)
             return new Fate(GivesUp, TimeSpan.Zero, LostBefore: true, LostAfter: false);
         var slow = dice.Chance(trouble.Slow);

@@ -49,9 +49,6 @@ internal sealed class StoreServer
 
     public bool IsUp { get; private set; } = true;
 
-    /// <summary>Whether a crash has ever taken something along.</summary>
-    public bool HasLost { get; private set; }
-
     public string Epoch => $"epoch-{epochs}";
 
     /// <summary>Told of each commit, after it was made.</summary>
@@ -76,7 +73,7 @@ internal sealed class StoreServer
     {
         DropSessions();
         if (durable is { } kept)
-            (Disk, HasLost) = (kept, true);
+            Disk = kept;
         durable = null;
     }
 
@@ -163,22 +160,28 @@ internal sealed class StoreServer
         }
     }
 
+    /// <summary>
+    /// Commits, and lets go of the lock with that, whenever the answer comes: what the turn writes after it, it writes by its version alone.
+    /// </summary>
     public async Task Commit(Session session, GrainId grain, string? etag, GrainWrite write)
     {
-        if (!session.IsOpen)
+        if (!session.IsOpen && !session.HasWritten)
             throw new StoreUnavailableException("the session had ended");
-        session.LastUse = world.Now;
         await using var turn = await Disk.BeginTurnAsync(grain, readOnly: false, CancellationToken.None);
         if (write.State is not null && turn.ETag != etag)
             throw new InconsistentStateException($"a {grain.Type} was written by another turn");
         if (write.MayBeLost)
             durable ??= Disk.Copy();
         await turn.CommitAsync(write);
-        // What waits for the disk takes along all that was written before it.
         if (!write.MayBeLost)
-            durable = null;
+            Flush();
+        session.HasWritten = true;
+        Release(session);
         Committed?.Invoke(session.Process, grain, write);
     }
+
+    /// <summary>Something waits for the disk: that takes along all that was written before it.</summary>
+    public void Flush() => durable = null;
 
     public async Task<IReadOnlyList<StoredReminder>> TakeReminders(DateTimeOffset now, int limit)
     {
@@ -235,6 +238,8 @@ internal sealed class StoreServer
         public string Lock => name;
 
         public bool IsOpen { get; set; } = true;
+
+        public bool HasWritten { get; set; }
 
         public TimeSpan LastUse { get; set; }
     }

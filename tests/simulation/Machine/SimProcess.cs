@@ -35,6 +35,9 @@ internal sealed class SimProcess
     /// <summary>How often it was suspended: what was between its last check and its byte then is not judged.</summary>
     public int Suspensions { get; private set; }
 
+    /// <summary>When it last went on.</summary>
+    public TimeSpan LastResumed { get; private set; }
+
     /// <summary>Raised when it is gone.</summary>
     public event EventHandler? Crashed;
 
@@ -73,7 +76,7 @@ internal sealed class SimProcess
     {
         if (!IsSuspended || !IsAlive)
             return;
-        IsSuspended = false;
+        (IsSuspended, LastResumed) = (false, world.Now);
         if (isMachine)
             Time.Froze(world.Now - suspendedAt);
         foreach (var work in waiting)

@@ -11,7 +11,7 @@ internal static class Planting
         public static class Mutant
         {
             /// <summary>Its name, or null.</summary>
-            public static string? On { get; set; }
+            public static string? On { get; set; } = System.Environment.GetEnvironmentVariable("JITGRAINS_MUTANT");
 
             /// <summary>Whether it is this one.</summary>
             public static bool Is(string name) => On == name;
