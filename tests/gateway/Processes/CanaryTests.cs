@@ -9,7 +9,7 @@ namespace JitGrains.GatewayTests.Processes;
 
 /// <summary>Secrets planted wherever a caller has them, and then looked for in everything that the process lets out or keeps.</summary>
 [UnsupportedOSPlatform("windows")]
-public sealed class CanaryTests(ITestOutputHelper output)
+public sealed partial class CanaryTests(ITestOutputHelper output)
 {
     private const string Policy = """
         version: 1
@@ -79,11 +79,12 @@ public sealed class CanaryTests(ITestOutputHelper output)
         await using var receiver = await WebhookReceiver.Start(Hook);
         await using var collector = await Collector.Start();
         await using var installation = await WebhookTests.Configured(receiver, upstream, secret: Hook);
-        await installation.WritePolicy(Policy.Replace("$FOLDER", installation.Folder, StringComparison.Ordinal), upstream.Address);
+        await using var given = await Credentials.Start(installation);
+        await installation.WritePolicy(given.Fill(Policy.Replace("rules:\n", CredentialApis + "\nrules:\n", StringComparison.Ordinal), installation), upstream.Address);
         await File.WriteAllTextAsync(Path.Combine(installation.Folder, "canary"), UpstreamQuery);
         installation.Environment["CANARY_UPSTREAM_KEY"] = UpstreamKey;
         installation.Environment["CANARY_UPSTREAM_PASSWORD"] = UpstreamPassword;
-        foreach (var (i, reference) in new[] { "env:CANARY_*", $"file:{installation.Folder}/canary" }.Index())
+        foreach (var (i, reference) in new[] { "env:CANARY_*", $"file:{installation.Folder}/canary*" }.Index())
         {
             installation.Environment[$"JITGRAINS__SECRETS__{i}__REFERENCE"] = reference;
             installation.Environment[$"JITGRAINS__SECRETS__{i}__UPSTREAMS__0"] = "*";
@@ -97,6 +98,7 @@ public sealed class CanaryTests(ITestOutputHelper output)
         var (alice, bob, dave) = (await installation.Token("alice"), await installation.Token("bob"), await installation.Token("dave"));
 
         var answers = await Play(client, installation, upstream, alice, bob, dave);
+        answers.AddRange(await PlayCredentials(client, installation, upstream, given, alice, bob));
         await receiver.Delivered(3);
         await process.Terminate();
         await process.Ended;
@@ -106,6 +108,7 @@ public sealed class CanaryTests(ITestOutputHelper output)
         [
             UpstreamKey, UpstreamPassword, UpstreamQuery, Convert.ToBase64String(Encoding.UTF8.GetBytes("svc:" + UpstreamPassword)),
             Card, Code, Partner, ApiKey, Cookie, BadToken, BadSecret, Hook, Hook["whsec_".Length..], "canary-webhook-secret-83", clientSecret,
+            .. given.Secrets.Distinct(StringComparer.Ordinal),
             .. new[] { alice, bob, dave }.SelectMany(t => new[] { t, t[(t.LastIndexOf('.') + 1)..] }),
         ];
         var places = new Dictionary<string, byte[]>(StringComparer.Ordinal)
