@@ -50,4 +50,5 @@ internal static class ForwardErrors
     public const string NoCredential = "no-credential";
     public const string StartedLate = "started-late";
     public const string GatewayStopped = "gateway-stopped";
+    public const string GatewayFailed = "gateway-failed";
 }

@@ -16,7 +16,14 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, CallAdditions addi
     /// <summary>Whether what the gateway adds to the call can be had: asked before a use is taken that would be lost.</summary>
     public async ValueTask<bool> CanAdd(Call call, Grant grant) => !call.Api.AddsToCalls || await additions.Make(call, grant) is not null;
 
-    /// <summary>Runs the call.</summary>
+    /// <summary>What is known of a call whose run threw: it may have reached the upstream.</summary>
+    /// <param name="startedAt">When it began.</param>
+    public ExecutionOutcome Broken(DateTimeOffset startedAt) => new(ExecutionStatus.Failed, null, ForwardErrors.GatewayFailed, startedAt, time.GetUtcNow(), 0, 0);
+
+    /// <summary>
+    /// Runs the call. Whatever the caller does meanwhile, it returns what came of the call; what throws here is a bug, and callers put
+    /// <see cref="Broken"/> on record then.
+    /// </summary>
     /// <param name="call">The call.</param>
     /// <param name="execution">Its right to run; what ends it ends the call.</param>
     /// <param name="kind">For metrics: <c>allow</c>, <c>observe</c>, <c>many_use</c> or <c>counted</c>.</param>
@@ -30,7 +37,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, CallAdditions addi
         Additions? added = null;
         if (call.Api.AddsToCalls && kind != "observe" && (added = await additions.Make(call, execution.Grant)) is null)
         {
-            await Answers.Refuse(call.Context, CallAdditions.Unavailable, call.Api);
+            await Tell(call, CallAdditions.Unavailable);
             metrics.Executed(kind, ForwardErrors.NoCredential);
             return new ExecutionOutcome(ExecutionStatus.Failed, null, ForwardErrors.NoCredential, startedAt, time.GetUtcNow(), 0, 0);
         }
@@ -54,7 +61,7 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, CallAdditions addi
         var result = await forwarder.Forward(call.Context, forwarded, execution.Token);
         var error = result.Error == ForwardErrors.GrantEnded ? execution.EndedBy ?? result.Error : result.Error;
         if (error is not null && AnswerTo(error, gate.Started) is { } answer)
-            await Answers.Refuse(call.Context, answer, call.Api);
+            await Tell(call, answer);
         metrics.Executed(kind, error ?? "completed");
         return new ExecutionOutcome(
             result.UpstreamStatus is null ? ExecutionStatus.Failed : ExecutionStatus.Completed,
@@ -64,6 +71,19 @@ internal sealed class CallRunner(UpstreamForwarder forwarder, CallAdditions addi
             time.GetUtcNow(),
             result.RequestBytes,
             result.ResponseBytes);
+    }
+
+    /// <summary>Answers a caller that may have left: what came of the call stays what it is, and goes on record.</summary>
+    private static async Task Tell(Call call, Problem answer)
+    {
+        try
+        {
+            await Answers.Refuse(call.Context, answer, call.Api);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // Nobody is there to answer.
+        }
     }
 
     private static Problem? AnswerTo(string error, bool started) => error switch

@@ -102,8 +102,17 @@ internal sealed class GrantUse(
         if (!snapshot.IsCurrent)
             return false;
         execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
-        var outcome = await runner.Run(call, execution, "many_use", ticket.StartedAt, () => MayStart(call, grant, time.GetTimestamp()));
-        ticket.Write(AuditTypes.CallForwarded, outcome);
+        ExecutionOutcome? outcome = null;
+        try
+        {
+            outcome = await runner.Run(call, execution, "many_use", ticket.StartedAt, () => MayStart(call, grant, time.GetTimestamp()));
+        }
+        finally
+        {
+            // What may have reached the upstream is on record whatever became of it here.
+            ticket.Write(AuditTypes.CallForwarded, outcome ?? runner.Broken(ticket.StartedAt));
+        }
+
         return true;
     }
 
@@ -142,13 +151,14 @@ internal sealed class GrantUse(
         // Where the turn ran in another process, nobody else tells this one that the grant is used up.
         if (grant.Uses == 1)
             views.Drop(call.Caller.Key);
-        var outcome = new ExecutionOutcome(ExecutionStatus.Failed, null, "not-started", use.StartedAt, use.StartedAt, 0, 0);
+        ExecutionOutcome? outcome = null;
         try
         {
             outcome = await RunUse(bound, grant, use, execution);
         }
         finally
         {
+            outcome ??= execution.Call is null ? new ExecutionOutcome(ExecutionStatus.Failed, null, "not-started", use.StartedAt, use.StartedAt, 0, 0) : runner.Broken(use.StartedAt);
             var known = new OutcomeCommand(id, outcome with { EndedAt = time.GetUtcNow() });
             // Whoever has uses left is likely to take the next: one turn then does for both.
             if (grant.Uses > 1)

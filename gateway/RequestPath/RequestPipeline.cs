@@ -8,6 +8,7 @@ using JitGrains.Gateway.Journal;
 using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.Limits;
 using JitGrains.Gateway.Telemetry;
+using JitGrains.Grants;
 using JitGrains.Http;
 using JitGrains.Identity;
 using JitGrains.Network;
@@ -257,8 +258,16 @@ internal sealed class RequestPipeline(
     private async Task Forward(Call call, JournalTicket ticket, string type, string kind, AuditField? more = null)
     {
         using var execution = registry.Register(call.Caller, null, call.Action.Drain);
-        var outcome = await runner.Run(call, execution, kind, ticket.StartedAt, () => MayStart(call));
-        ticket.Write(type, outcome, more);
+        ExecutionOutcome? outcome = null;
+        try
+        {
+            outcome = await runner.Run(call, execution, kind, ticket.StartedAt, () => MayStart(call));
+        }
+        finally
+        {
+            // What may have reached the upstream is on record whatever became of it here.
+            ticket.Write(type, outcome ?? runner.Broken(ticket.StartedAt), more);
+        }
     }
 
     /// <summary>The last check before the first upstream byte of a call that no grant is needed for.</summary>

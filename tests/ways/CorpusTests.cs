@@ -23,6 +23,16 @@ public sealed class CorpusTests(Lanes lanes) : IClassFixture<Lanes>
             Assert.All(lanes.All, lane => Assert.True(lane.Received > 0, $"{lane.Name} received nothing at all."));
     }
 
+    /// <summary>A caller that ends a request half-way, sooner or later: what an upstream saw of it is in the journal all the same.</summary>
+    [Fact]
+    public async Task What_is_broken_off_at_any_moment_is_on_record()
+    {
+        var broken = new WaysCase("messages", @"POST /open/x HTTP/1.1\r\nHost: api.test\r\n{own}Content-Length: 1000\r\n\r\nabc");
+        var random = new Random(4);
+        var wrong = await Task.WhenAll(lanes.All.Select(lane => lane.Judge(Enumerable.Repeat(broken, 200), () => TimeSpan.FromMilliseconds(random.Next(12)))));
+        Assert.True(wrong.All(w => w.Count == 0), $"{wrong.Sum(w => w.Count)} of 800:\n{string.Join('\n', wrong.SelectMany(w => w).Take(10))}");
+    }
+
     [Fact]
     public void There_are_as_many_as_promised_and_none_twice()
     {

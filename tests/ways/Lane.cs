@@ -51,21 +51,23 @@ internal sealed class Lane : IAsyncDisposable
     }
 
     /// <summary>Sends requests, each as it is, and judges them: what is wrong.</summary>
-    public async Task<IReadOnlyList<Wrong>> Judge(IEnumerable<WaysCase> cases)
+    /// <param name="cases">The requests.</param>
+    /// <param name="quiet">How long the gateway may be silent before a caller ends a request that is not whole.</param>
+    public async Task<IReadOnlyList<Wrong>> Judge(IEnumerable<WaysCase> cases, Func<TimeSpan>? quiet = null)
     {
         foreach (var one in cases)
-            await Send(one);
+            await Send(one, quiet?.Invoke());
         return await Judge();
     }
 
-    private async Task Send(WaysCase one)
+    private async Task Send(WaysCase one, TimeSpan? quiet)
     {
         // Each has an agent of its own, who is in the journal: so that is known of which request an entry speaks.
         var name = string.Create(CultureInfo.InvariantCulture, $"c{Sent++}");
         var token = await gateway.Token("alice", "agent:" + name);
         var passed = one.Http2 is { } headers
             ? await Http2Call.Send(gateway.Http2, headers, one.Body, token, name)
-            : await RawCall.Send(gateway.Gateway, one.Bytes(token, name), one.MustPass);
+            : await RawCall.Send(gateway.Gateway, one.Bytes(token, name), one.MustPass, quiet);
         sent.Add(new(name, one, passed));
     }
 

@@ -9,8 +9,11 @@ internal static class RawCall
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    /// <summary>Sends it and reads what comes until the gateway closes; where it is silent for a while, ends the request first. Returns whether an upstream answered.</summary>
-    public static async Task<bool> Send(Uri gateway, byte[] request, bool mustPass)
+    /// <summary>
+    /// Sends it and reads what comes until the gateway closes; where it is silent for a while (<paramref name="quiet"/>), ends the
+    /// request first. Returns whether an upstream answered.
+    /// </summary>
+    public static async Task<bool> Send(Uri gateway, byte[] request, bool mustPass, TimeSpan? quiet = null)
     {
         using var tcp = new TcpClient { NoDelay = true };
         await tcp.ConnectAsync(gateway.Host, gateway.Port);
@@ -23,7 +26,7 @@ internal static class RawCall
             await stream.WriteAsync(request);
             while (true)
             {
-                using var limit = new CancellationTokenSource(waits ? Quiet : Patience);
+                using var limit = new CancellationTokenSource(waits ? quiet ?? Quiet : Patience);
                 int read;
                 try
                 {
