@@ -35,6 +35,10 @@ public sealed partial class GrainHost : IAsyncDisposable
 
     public IApprovalRequestGrain Request(string id) => services.GetRequiredService<IGrainFactory>().GetGrain<IApprovalRequestGrain>(id);
 
+    /// <summary>Any grain.</summary>
+    public T Grain<T>(string key)
+        where T : IGrainWithStringKey => services.GetRequiredService<IGrainFactory>().GetGrain<T>(key);
+
     /// <summary>Asks, and raises the request as the gateway does.</summary>
     public async Task<string> AskAsync(Ask ask)
     {

@@ -1,12 +1,15 @@
 using System.Security.Cryptography;
 using JitGrains.Approvals;
+using JitGrains.Assertions;
 using JitGrains.Audit;
 using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
+using JitGrains.Keys;
 using JitGrains.Principals;
 using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
+using JitGrains.Sessions;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Outbox;
 using JitGrains.Silo.Revocation;
@@ -96,7 +99,8 @@ public sealed partial class GrainHost
             store(options);
             options.RoundTripCalls = true;
             options.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>()
-                .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>();
+                .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>()
+                .AddGrain<SessionsGrain>().AddGrain<ApiKeysGrain>().AddGrain<ApiKeyUsesGrain>().AddGrain<AssertionKeysGrain>();
         });
         var host = new GrainHost(collection.BuildServiceProvider(validateScopes: true), notifications, time, folderToDelete);
         foreach (var service in host.hosted)
