@@ -8,7 +8,8 @@ namespace JitGrains.Silo.SignIn;
 /// <param name="Token">The token endpoint.</param>
 /// <param name="NamesItself">Whether its answers carry <c>iss</c> (RFC 9207).</param>
 /// <param name="SecretInBody">Whether clients send their secret in the form, since the provider takes it nowhere else.</param>
-internal sealed record ProviderAddresses(string Authorization, string Token, bool NamesItself, bool SecretInBody);
+/// <param name="EndSession">Where people sign out of it (OpenID Connect RP-Initiated Logout 1.0), or null.</param>
+internal sealed record ProviderAddresses(string Authorization, string Token, bool NamesItself, bool SecretInBody, string? EndSession);
 
 /// <summary>
 /// Discovery documents of the providers, fetched when first needed and again after five minutes. Where a provider does not
@@ -45,7 +46,8 @@ internal sealed class ProviderEndpoints(ProviderHttp http, TimeProvider time)
                 document.AuthorizationEndpoint,
                 document.TokenEndpoint,
                 document.AuthorizationResponseIssParameterSupported,
-                methods.Contains("client_secret_post") && !methods.Contains("client_secret_basic"));
+                methods.Contains("client_secret_post") && !methods.Contains("client_secret_basic"),
+                IsAddress(document.EndSessionEndpoint) ? document.EndSessionEndpoint : null);
         }
         catch (Exception e) when (e is HttpRequestException or ArgumentException or System.Text.Json.JsonException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {

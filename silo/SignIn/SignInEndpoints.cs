@@ -37,6 +37,7 @@ internal static class SignInEndpoints
         });
         endpoints.MapGet("/signout", HomeAsync);
         endpoints.MapPost("/signout", SignOutAsync);
+        endpoints.MapGet(SignInFlow.SignedOutPath, static (SignInFlow flow) => flow.Providers.Count == 0 ? Problems.NotFound("address") : SignInPages.SignedOutEverywhere());
     }
 
     /// <summary>The address of a sign-in that meets a demand, for whoever is signed in in a session and is asked for more.</summary>
@@ -103,13 +104,13 @@ internal static class SignInEndpoints
         }
     }
 
-    private static async Task<IResult> SignOutAsync(HttpContext http, SessionKeeper sessions, SessionCookies cookies, CrossSite pages)
+    private static async Task<IResult> SignOutAsync(HttpContext http, SessionKeeper sessions, SessionCookies cookies, CrossSite pages, SignInFlow flow)
     {
         if (!pages.IsOwnPage(http.Request))
             return SignInPages.Failed(403, "Another site asked to sign you out.");
         await sessions.EndAsync(http, SessionEnds.SignedOut);
         cookies.DropSession(http);
-        return SignInPages.SignedOut();
+        return SignInPages.SignedOut(cookies.ReadSession(http) is { } left ? await flow.EndSessionAsync(left.Principal.Realm, http.RequestAborted) : null);
     }
 
     private static IResult Providers(HttpContext http, SiloOptions options, ProviderHttp providers)

@@ -36,6 +36,9 @@ internal sealed partial class SignInFlow(
 
     private readonly Dictionary<string, SecretText> secrets = options.SignIn.Providers.ToDictionary(p => p.Realm, p => p.ReadSecret(), StringComparer.Ordinal);
 
+    /// <summary>Where the provider sends people who have signed out of it too.</summary>
+    public const string SignedOutPath = "/signedout";
+
     /// <summary>Those at which people sign in with a browser.</summary>
     public IReadOnlyList<SignInProvider> Providers { get; } = [.. options.SignIn.Providers.Where(p => p.HasBrowser)];
 
@@ -91,6 +94,20 @@ internal sealed partial class SignInFlow(
         if (query["code"] is not [{ Length: > 0 and <= 4096 } code])
             return Refuse(realm, "code", "The provider's answer has no code.");
         return await RedeemAsync(provider, addresses, pending, code, context.RequestAborted);
+    }
+
+    /// <summary>
+    /// Where somebody who has signed out here can sign out of the provider too (OpenID Connect RP-Initiated Logout 1.0), and its name; null where
+    /// it says of no such place. No ID token is kept that could be shown there as a hint, so the provider asks whether that is meant.
+    /// </summary>
+    public async Task<(string Name, string Address)?> EndSessionAsync(string realm, CancellationToken cancellation)
+    {
+        if (Providers.FirstOrDefault(p => p.Realm == realm) is not { } provider || await endpoints.FindAsync(realm, cancellation) is not { EndSession: { } address })
+            return null;
+        var query = new Dictionary<string, string?>(StringComparer.Ordinal) { ["client_id"] = provider.ClientId };
+        if (provider.SignedOutRedirect)
+            query["post_logout_redirect_uri"] = options.PublicUrl!.AbsoluteUri.TrimEnd('/') + SignedOutPath;
+        return (provider.ShownName, QueryHelpers.AddQueryString(address, query));
     }
 
     private static SignInResult.Failed Unreachable => new(503, "The provider does not answer. Try again in a moment.");

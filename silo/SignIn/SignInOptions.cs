@@ -55,6 +55,12 @@ public sealed record SignInProvider
     /// <summary>What is asked for, in one text with spaces. Default: <c>openid</c>.</summary>
     public string Scopes { get; init; } = "openid";
 
+    /// <summary>
+    /// Whether <c>/signedout</c> at the public address is registered there as a <c>post_logout_redirect_uri</c>: whoever signs out there is then
+    /// sent back. Default: no.
+    /// </summary>
+    public bool SignedOutRedirect { get; init; }
+
     /// <summary>The client id of <c>jit login</c>: a public client with loopback redirects (RFC 8252). Default: none, and no <c>jit login</c>.</summary>
     public string? CliClientId { get; init; }
 

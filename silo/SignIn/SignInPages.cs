@@ -40,7 +40,14 @@ internal static class SignInPages
         "<form method=\"post\" action=\"/signout\"><button>Sign out</button></form>"));
 
     /// <summary>Nobody is, any more.</summary>
-    public static IResult SignedOut() => new Page(200, "Signed out", "<p>You are signed out here. The provider may still know you.</p><a class=\"button\" href=\"/signin\">Sign in</a>");
+    /// <param name="provider">Where one can sign out of the provider too, or null.</param>
+    public static IResult SignedOut((string Name, string Address)? provider) => new Page(200, "Signed out", Join(
+        "<p>You are signed out here. The provider may still know you.</p><ul>",
+        provider is { } other ? $"<li><a class=\"button\" href=\"{Escape(other.Address)}\">Sign out at {Escape(other.Name)} too</a></li>" : "",
+        "<li><a class=\"button\" href=\"/signin\">Sign in</a></li></ul>"));
+
+    /// <summary>Nor at the provider.</summary>
+    public static IResult SignedOutEverywhere() => new Page(200, "Signed out", "<p>You are signed out.</p><a class=\"button\" href=\"/signin\">Sign in</a>");
 
     /// <summary>It did not work.</summary>
     public static IResult Failed(int status, string because) =>

@@ -47,9 +47,10 @@ internal sealed class OidcProvider : IAsyncDisposable
 
     /// <summary>Starts it.</summary>
     /// <param name="webRedirect">Where <see cref="Web"/> is sent back to.</param>
+    /// <param name="signedOut">Where it may be sent back to from signing out, if anywhere.</param>
     /// <param name="accounts">Claims of people, over the usual ones.</param>
     /// <param name="tokenLife">Of access tokens, in seconds.</param>
-    public static async Task<OidcProvider> Start(string webRedirect = "http://127.0.0.1:9/callback", JsonObject? accounts = null, int tokenLife = 600)
+    public static async Task<OidcProvider> Start(string webRedirect = "http://127.0.0.1:9/callback", string? signedOut = null, JsonObject? accounts = null, int tokenLife = 600)
     {
         var people = JsonNode.Parse("""
             {
@@ -71,6 +72,8 @@ internal sealed class OidcProvider : IAsyncDisposable
               {"client_id": "{{Service}}", "client_secret": "{{Secret}}", "redirect_uris": [], "grant_types": ["client_credentials"], "response_types": []}
             ]
             """);
+        if (signedOut is not null)
+            clients![1]!["post_logout_redirect_uris"] = new JsonArray(signedOut);
         var provider = new OidcProvider(new JsonObject { ["port"] = 0, ["ttl"] = tokenLife, ["accounts"] = people, ["clients"] = clients });
         await provider.StartAgain();
         return provider;

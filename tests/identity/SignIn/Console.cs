@@ -42,7 +42,7 @@ internal sealed partial class Console : IAsyncDisposable
     {
         var port = FreePort();
         var address = $"http://127.0.0.1:{port}";
-        var provider = await OidcProvider.Start($"{address}/signin/callback/corp");
+        var provider = await OidcProvider.Start($"{address}/signin/callback/corp", $"{address}/signedout");
         var upstream = await OrdersUpstream.Start();
         var secret = Path.Combine(Directory.CreateTempSubdirectory("jitgrains-client-").FullName, "secret");
         await File.WriteAllTextAsync(secret, OidcProvider.Secret);
@@ -59,6 +59,7 @@ internal sealed partial class Console : IAsyncDisposable
             ["SignIn:Providers:0:ClientId"] = OidcProvider.Web,
             ["SignIn:Providers:0:ClientSecretFile"] = secret,
             ["SignIn:Providers:0:Scopes"] = "openid groups",
+            ["SignIn:Providers:0:SignedOutRedirect"] = "true",
             ["SignIn:Providers:0:CliClientId"] = OidcProvider.Cli,
             ["SignIn:Providers:0:CliScopes"] = "openid offline_access groups",
         });
