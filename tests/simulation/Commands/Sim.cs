@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using JitGrains.Simulation.Cluster;
 using JitGrains.Simulation.Edges;
+using JitGrains.Simulation.Exploring;
 using JitGrains.Simulation.Mutants;
 
 namespace JitGrains.Simulation.Commands;
@@ -20,6 +21,7 @@ internal static class Sim
         sim --seed S             one history again, with every line of it; --only 1,5,9 leaves out all ops but these
         sim --seed S --shrink    the shortest history of it that still fails
         sim --mutants [NAME]     whether each deliberate bug, or one, is caught (by ./sim, which builds them in)
+        sim explore [--deeper N] every interleaving in small worlds, N steps deeper than in the tests
         """;
 
     public static int Run(string[] args)
@@ -55,6 +57,10 @@ internal static class Sim
                 return Judge(Situations.Names.SelectMany(n => Seeds(range).Select(s => Situations.Plan(n, s))), args.Contains("--digests"));
             case ["--minutes", var minutes]:
                 return Search(TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture)));
+            case ["explore"]:
+                return Exploration.Show(0);
+            case ["explore", "--deeper", var steps]:
+                return Exploration.Show(int.Parse(steps, CultureInfo.InvariantCulture));
             case ["--plant", var copy]:
                 return Planting.Plant(copy);
             case ["--mutants", .. var names]:
