@@ -12,6 +12,10 @@ internal interface IJournalFacts
 {
     /// <summary>The entry, put into words when its batch is written.</summary>
     AuditDraft Draft(string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more);
+
+    /// <summary>Seals the entry behind others.</summary>
+    void AddTo(SealedRun run, DateTimeOffset at, string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more) =>
+        run.Add(at, Draft(type, startedAt, outcome, more));
 }
 
 /// <summary>What an entry says of a call. No query, header or body: they may hold secrets. Immutable and thread-safe.</summary>
@@ -29,6 +33,53 @@ internal sealed record CallFacts(
     Caller Caller, string Policy, string Method, string? Api, string? Action = null, string? Resource = null, string? Rule = null, string? Request = null, string? Grant = null, CallOrigin Origin = default) : IJournalFacts
 {
     private const int MostFields = 20;
+
+    /// <summary>The same entry as <see cref="Draft"/> says, without putting it together first: nearly all are of this kind.</summary>
+    public void AddTo(SealedRun run, DateTimeOffset at, string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more)
+    {
+        if (more is not null)
+        {
+            run.Add(at, Draft(type, startedAt, outcome, more));
+            return;
+        }
+
+        // In the order of their names.
+        run.Open(at);
+        run.Text("action", Action);
+        if (!Caller.Actors.IsDefaultOrEmpty)
+            run.Personal("actors", Joined(Caller.Actors));
+        run.Personal("address", Origin.Address?.ToString());
+        run.Text("api", Api);
+        if (!Caller.Excluded.IsDefaultOrEmpty)
+            run.Personal("behind", Joined(Caller.Excluded));
+        run.Text("country", Origin.Country.ToString());
+        if (outcome is not null)
+        {
+            run.At("ended_at", outcome.EndedAt);
+            run.Text("error", outcome.Error);
+        }
+
+        run.Text("grant", Grant);
+        if (outcome?.HttpStatus is { } status)
+            run.Number("http_status", status);
+        run.Text("method", Method);
+        run.Text("policy", Policy);
+        run.Personal("principal", Caller.Principal.Value);
+        run.Text("request", Request);
+        if (outcome is not null)
+            run.Number("request_bytes", outcome.RequestBytes);
+        run.Personal("resource", Resource);
+        if (outcome is not null)
+            run.Number("response_bytes", outcome.ResponseBytes);
+        run.Text("rule", Rule);
+        run.At("started_at", outcome?.StartedAt ?? startedAt);
+        if (outcome is not null)
+            run.Text("status", PrincipalMachine.WordFor(outcome.Status));
+        run.Text("token", Caller.Only?.TokenId);
+        run.Close(type);
+    }
+
+    private static string Joined(ImmutableArray<PrincipalId> names) => names.Length == 1 ? names[0].ToString() : string.Join('^', names);
 
     /// <summary>The entry.</summary>
     public AuditDraft Draft(string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more)

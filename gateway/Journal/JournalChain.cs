@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using JitGrains.Audit;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Runtime.Engine;
@@ -13,7 +12,8 @@ namespace JitGrains.Gateway.Journal;
 /// </summary>
 internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, TimeProvider time, ILogger logger)
 {
-    private ImmutableArray<AuditEntry> batch = [];
+    private readonly SealedRun batch = sealer.Begin("", ChainHead.Empty);
+    private bool isOffered;
     private ChainHead head = ChainHead.Empty;
     private string? epochOfChain;
     private int begun;
@@ -26,7 +26,7 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
     public bool IsBroken => isBroken;
 
     /// <summary>Entries that the store is offered until it has them.</summary>
-    public int Offered => batch.Length;
+    public int Offered => isOffered ? batch.Count : 0;
 
     /// <summary>Nothing is appended any more before another begins.</summary>
     public void Break() => isBroken = true;
@@ -34,15 +34,12 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
     /// <summary>Chains entries, which are to be written next.</summary>
     public void Seal(IReadOnlyList<JournalItem> entries)
     {
-        var chained = ImmutableArray.CreateBuilder<AuditEntry>(entries.Count);
+        isOffered = false;
+        batch.Restart(Source, head);
         foreach (var item in entries)
-        {
-            var entry = sealer.Seal(Source, head, item.At, item.Draft());
-            head = new ChainHead(entry.Sequence, entry.Hash);
-            chained.Add(entry);
-        }
-
-        batch = chained.MoveToImmutable();
+            item.AddTo(batch);
+        head = batch.Head;
+        isOffered = true;
     }
 
     /// <summary>Writes what is offered; throws where that fails, and where the store has lost what it follows the chain is broken.</summary>
@@ -51,7 +48,7 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
         try
         {
             await store.AppendAsync(batch, CancellationToken.None);
-            batch = [];
+            isOffered = false;
         }
         catch (Exception e) when (e is AuditGapException or AuditConflictException)
         {

@@ -34,11 +34,11 @@ internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset start
     /// <summary>Gives the place up where nothing was written.</summary>
     public void Dispose() => journal.End(this, write: false);
 
-    /// <summary>The entry that says it runs.</summary>
-    internal AuditDraft Started() => about.Draft(AuditTypes.CallStarted, startedAt, null, null);
+    /// <summary>Adds the entry that says it runs.</summary>
+    internal void AddStart(SealedRun run, DateTimeOffset at) => about.AddTo(run, at, AuditTypes.CallStarted, startedAt, null, null);
 
-    /// <summary>The entry of what came of it, once it was written.</summary>
-    internal AuditDraft Entry() => about.Draft(type!, startedAt, outcome, more);
+    /// <summary>Adds the entry of what came of it, once it was written.</summary>
+    internal void AddEntry(SealedRun run, DateTimeOffset at) => about.AddTo(run, at, type!, startedAt, outcome, more);
 
     /// <summary>Whether it has run for longer than this. What runs shorter has its one entry soon enough.</summary>
     internal bool IsOlderThan(TimeSpan age, DateTimeOffset now) => now - startedAt >= age;
@@ -53,5 +53,11 @@ internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset start
 /// <param name="IsNote">Whether it says that the call runs.</param>
 internal readonly record struct JournalItem(DateTimeOffset At, JournalTicket Ticket, bool IsNote)
 {
-    public AuditDraft Draft() => IsNote ? Ticket.Started() : Ticket.Entry();
+    public void AddTo(SealedRun run)
+    {
+        if (IsNote)
+            Ticket.AddStart(run, At);
+        else
+            Ticket.AddEntry(run, At);
+    }
 }

@@ -62,6 +62,14 @@ public sealed class AuditSealer(SecretKey personalDigestKey)
         return new AuditEntry(source, sequence, AuditChain.HashOf(output.WrittenSpan), Encoding.UTF8.GetString(output.WrittenSpan), values);
     }
 
+    /// <summary>Begins to seal many, behind this end of a chain.</summary>
+    public SealedRun Begin(string source, ChainHead head)
+    {
+        var run = new SealedRun(this);
+        run.Restart(source, head);
+        return run;
+    }
+
     private ImmutableArray<PersonalValue> PersonalValues(AuditDraft draft)
     {
         var count = 0;

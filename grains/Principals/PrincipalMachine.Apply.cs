@@ -139,17 +139,20 @@ public sealed partial class PrincipalMachine
         }
     }
 
+    /// <summary>How an execution went, as audit entries say it.</summary>
+    public static string WordFor(ExecutionStatus status) => status switch
+    {
+        ExecutionStatus.Completed => "completed",
+        ExecutionStatus.Failed => "failed",
+        ExecutionStatus.Started => "started",
+        _ => "unknown",
+    };
+
     /// <summary>The fields that say what came of an execution.</summary>
     public static ImmutableArray<AuditField> Describe(ExecutionOutcome outcome)
     {
         var fields = ImmutableArray.CreateBuilder<AuditField>(7);
-        fields.Add(new("status", outcome.Status switch
-        {
-            ExecutionStatus.Completed => "completed",
-            ExecutionStatus.Failed => "failed",
-            ExecutionStatus.Started => "started",
-            _ => "unknown",
-        }));
+        fields.Add(new("status", WordFor(outcome.Status)));
         if (outcome.HttpStatus is { } status)
             fields.Add(new("http_status", status.ToString(CultureInfo.InvariantCulture)));
         if (!string.IsNullOrEmpty(outcome.Error))

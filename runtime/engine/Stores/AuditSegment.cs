@@ -36,6 +36,8 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
     {
         if (entries.Count < 2)
             return null;
+        if (entries is SealedRun { Count: <= MaxEntries } run)
+            return [PackRun(run)];
         var segments = new List<AuditSegment>();
         foreach (var chunk in entries.Chunk(MaxEntries))
         {
@@ -45,6 +47,35 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
         }
 
         return segments;
+    }
+
+    /// <summary>What was sealed in one piece is what it says it is: nothing is hashed, or looked for, once more.</summary>
+    private static AuditSegment PackRun(SealedRun run)
+    {
+        using var packed = new MemoryStream(run.Count * 128);
+        using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            var buffer = new ArrayBufferWriter<byte>(64 * 1024);
+            for (var i = 0; i < run.Count; i++)
+            {
+                var body = run.BodyOf(i);
+                var (start, length) = i == 0 ? (body.Length, 0) : run.PreviousIn(i).GetOffsetAndLength(body.Length);
+                BinaryPrimitives.WriteInt32LittleEndian(buffer.GetSpan(4), body.Length - length);
+                buffer.Advance(4);
+                buffer.Write(body[..start]);
+                buffer.Write(body[(start + length)..]);
+                if (buffer.WrittenCount < 48 * 1024)
+                    continue;
+                zlib.Write(buffer.WrittenSpan);
+                buffer.ResetWrittenCount();
+            }
+
+            zlib.Write(buffer.WrittenSpan);
+        }
+
+        var head = run.Head;
+        return new AuditSegment(
+            run.Source, run.First, head.Sequence, head.Hash, run.FromTicks, run.ToTicks, $",{string.Join(',', run.Types)},", MentionFilter.Of(run.Mentions), packed.ToArray());
     }
 
     private static AuditSegment? PackOne(AuditEntry[] entries)

@@ -11,6 +11,9 @@ internal sealed partial class PostgresStore : IAuditStore
 
     public async Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default)
     {
+        // One row for each, and each looked at more than once.
+        if (entries is SealedRun)
+            entries = [.. entries];
         await opening.OpenAsync(cancellationToken);
         try
         {

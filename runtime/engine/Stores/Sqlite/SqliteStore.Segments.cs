@@ -38,33 +38,29 @@ internal sealed partial class SqliteStore
                 segment.Source, segment.First, segment.Last, segment.Hash, segment.FromTicks, segment.ToTicks, segment.Types, segment.Filter, segment.Bodies);
         }
 
-        foreach (var entry in entries)
-        {
-            foreach (var value in entry.Values)
-            {
-                if (!knownValues.Contains(value.Digest))
-                    Add(db, value);
-            }
-        }
-
+        foreach (var value in Unknown(entries))
+            Add(db, value);
         return true;
     }
 
     /// <summary>The entries' values are committed.</summary>
     private void Learn(IReadOnlyList<AuditEntry> entries)
     {
-        List<string>? learned = null;
-        foreach (var entry in entries)
+        if (Unknown(entries) is { Count: > 0 } learned)
+            knownValues.Add(learned.ConvertAll(v => v.Digest));
+    }
+
+    /// <summary>The entries' values that are not known to be stored; the same may be there several times.</summary>
+    private List<PersonalValue> Unknown(IReadOnlyList<AuditEntry> entries)
+    {
+        var unknown = new List<PersonalValue>();
+        foreach (var value in entries is SealedRun run ? run.Values : entries.SelectMany(e => e.Values))
         {
-            foreach (var value in entry.Values)
-            {
-                if (!knownValues.Contains(value.Digest))
-                    (learned ??= []).Add(value.Digest);
-            }
+            if (!knownValues.Contains(value.Digest))
+                unknown.Add(value);
         }
 
-        if (learned is not null)
-            knownValues.Add(learned);
+        return unknown;
     }
 
     private static ChainHead Head(Db db, string source)
