@@ -46,11 +46,17 @@ internal sealed class CallTransformer(ForwardedCall call) : HttpTransformer
         Strip(headers);
         if (UpstreamStatus == StatusCodes.Status401Unauthorized)
             call.Additions?.Refused();
+        SetOwn(headers, call);
+        return copy;
+    }
+
+    /// <summary>What an answer says for the gateway, whatever the upstream said.</summary>
+    public static void SetOwn(IHeaderDictionary headers, ForwardedCall call)
+    {
         if (call.Private)
             headers.CacheControl = "private, no-store";
         if (call.Api.Cors is { } cors)
             Cors.Apply(headers, cors, call.AllowedOrigin);
-        return copy;
     }
 
     public override async ValueTask TransformResponseTrailersAsync(HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken)

@@ -45,6 +45,12 @@ internal sealed class ExecutionGate(bool once, Func<string?>? mayStart, Action? 
     /// <summary>The call is about to be sent to another upstream.</summary>
     public void Again() => repeats = firstHeader is null ? 0 : -1;
 
+    /// <summary>The last check, for who asks for it right before the first byte; throws where the execution may not start.</summary>
+    public void Open() => Check();
+
+    /// <summary>Whether a call that may not have arrived may be sent once more, and that it will be.</summary>
+    public bool MayRepeat() => !once && isRepeatable && Interlocked.Increment(ref repeats) <= MostRepeats;
+
     /// <summary>Called for each header of each attempt.</summary>
     public void OnHeader(string name)
     {

@@ -1,3 +1,6 @@
+using JitGrains.Gateway.Forwarding.Lines;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Silo.Upstreams;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Yarp.ReverseProxy.Forwarder;
@@ -27,6 +30,7 @@ internal static class ForwardingServices
         services.AddSingleton<UpstreamPicker>();
         services.AddSingleton<RetryBudget>();
         services.AddSingleton<UpstreamClusters>();
+        services.AddSingleton(p => new PlainUpstreams(p.GetService<UpstreamRules>(), p.GetService<GatewayMetrics>()));
         services.AddSingleton<UpstreamForwarder>();
         return services;
     }

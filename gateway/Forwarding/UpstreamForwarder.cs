@@ -1,4 +1,5 @@
 using System.Net;
+using JitGrains.Gateway.Forwarding.Lines;
 using JitGrains.Policy;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -6,8 +7,8 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace JitGrains.Gateway.Forwarding;
 
-/// <summary>Sends a call to one of its API's upstreams and its answer back, with YARP. Decides nothing. Thread-safe.</summary>
-internal sealed class UpstreamForwarder(IHttpForwarder forwarder, UpstreamPicker upstreams, RetryBudget retries)
+/// <summary>Sends a call to one of its API's upstreams and its answer back, with YARP or, where it is plain, over our own connections. Decides nothing. Thread-safe.</summary>
+internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams plain, UpstreamPicker upstreams, RetryBudget retries)
 {
     /// <summary>Whether an upstream of the API may get a call. Asked before a use is taken that would be lost.</summary>
     public bool HasUpstream(ApiDefinition api) => upstreams.CountAvailable(api) > 0;
@@ -21,6 +22,8 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, UpstreamPicker
     /// <param name="stop">Cancels the execution, as the end of its grant or token does.</param>
     public async ValueTask<ForwardResult> Forward(HttpContext context, ForwardedCall call, CancellationToken stop)
     {
+        if (PlainUpstreams.Takes(context, call) && await ForwardPlain(context, call, stop) is { } done)
+            return done;
         // Callers may pause while they send, as streams do: how long all may be silent is the API's to say, not the server's.
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
@@ -51,10 +54,35 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, UpstreamPicker
                 }
             }
 
-            var word = call.Gate.Refusal ?? WordFor(error, context, transformer, stop);
+            var word = call.Gate.Refusal ?? WordFor(error, context, transformer.UpstreamStatus, stop);
             return new ForwardResult(transformer.UpstreamStatus, word, bytes.Request, bytes.Response);
         }
     }
+
+    /// <summary>Null where the call is to go with YARP after all.</summary>
+    private async ValueTask<ForwardResult?> ForwardPlain(HttpContext context, ForwardedCall call, CancellationToken stop)
+    {
+        if (upstreams.Pick(context, call.Api, null) is not { } picked)
+            return new ForwardResult(null, ForwardErrors.NoUpstream, 0, 0);
+        upstreams.Begin(picked);
+        PlainResult? result = null;
+        try
+        {
+            result = await plain.Send(context, call, picked.Destination.Model.Config.Address, stop);
+        }
+        finally
+        {
+            if (result is { Error: not ForwarderError.None } failed)
+                context.Features.Set<IForwarderErrorFeature>(new ForwardFailure(failed.Error, failed.Failure));
+            upstreams.End(context, picked, result is { } known && IsAboutUpstream(known.Error) && call.Gate.Refusal is null && !stop.IsCancellationRequested);
+        }
+
+        return result is { } done
+            ? new ForwardResult(done.Status, call.Gate.Refusal ?? WordFor(done.Error, context, done.Status, stop), 0, done.Bytes)
+            : null;
+    }
+
+    private sealed record ForwardFailure(ForwarderError Error, Exception? Exception) : IForwarderErrorFeature;
 
     /// <summary>
     /// Whether a call that failed may be sent again: nothing of it reached an upstream; or it may have, but its method is safe
@@ -89,7 +117,7 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, UpstreamPicker
             : config;
     }
 
-    private static string? WordFor(ForwarderError error, HttpContext context, CallTransformer transformer, CancellationToken stop) => error switch
+    private static string? WordFor(ForwarderError error, HttpContext context, int? status, CancellationToken stop) => error switch
     {
         ForwarderError.None => null,
         _ when stop.IsCancellationRequested => ForwardErrors.GrantEnded,
@@ -98,7 +126,7 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, UpstreamPicker
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled or ForwarderError.UpgradeRequestClient => ForwardErrors.CallerBody,
         ForwarderError.ResponseBodyClient or ForwarderError.UpgradeResponseClient => ForwardErrors.CallerLeft,
         ForwarderError.ResponseBodyCanceled or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeResponseCanceled => ForwardErrors.UpstreamTimeout,
-        _ when transformer.UpstreamStatus is not null => ForwardErrors.UpstreamBroke,
+        _ when status is not null => ForwardErrors.UpstreamBroke,
         _ => ForwardErrors.UpstreamUnreachable,
     };
 }

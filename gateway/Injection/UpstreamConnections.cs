@@ -11,19 +11,22 @@ namespace JitGrains.Gateway.Injection;
 internal static class UpstreamConnections
 {
     public static Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>> Within(UpstreamRules rules) =>
-        (context, cancellation) => Connect(rules, context.DnsEndPoint, cancellation);
+        async (context, cancellation) => new NetworkStream(await Open(rules, context.DnsEndPoint.Host, context.DnsEndPoint.Port, cancellation), ownsSocket: true);
 
-    private static async ValueTask<Stream> Connect(UpstreamRules rules, DnsEndPoint to, CancellationToken cancellation)
+    /// <summary>A connection to this host.</summary>
+    /// <exception cref="SocketException">It cannot be had.</exception>
+    /// <exception cref="HttpRequestException">The host has no address that upstreams may have.</exception>
+    public static async ValueTask<Socket> Open(UpstreamRules rules, string host, int port, CancellationToken cancellation)
     {
-        var addresses = IPAddress.TryParse(to.Host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(to.Host, cancellation);
+        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellation);
         var admitted = Array.FindAll(addresses, rules.Admits);
         if (admitted.Length == 0)
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The upstream has no address that upstreams may have.");
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(admitted, to.Port, cancellation);
-            return new NetworkStream(socket, ownsSocket: true);
+            await socket.ConnectAsync(admitted, port, cancellation);
+            return socket;
         }
         catch
         {

@@ -11,7 +11,7 @@ internal static class Soak
     private static readonly (string Name, string Shown)[] Leftovers =
     [
         ("jitgrains.gateway.calls", "calls being served"), ("jitgrains.gateway.held", "callers held"), ("jitgrains.gateway.journal.pending", "journal entries not durable"),
-        ("kestrel.active_connections", "connections of callers"), ("http.client.open_connections", "connections to upstreams"), ("dotnet.timer.count", "timers"),
+        ("kestrel.active_connections", "connections of callers"), ("http.client.open_connections", "connections to upstreams"), ("jitgrains.gateway.upstream.connections", "those for plain calls"), ("dotnet.timer.count", "timers"),
     ];
 
     public static async Task<int> RunAsync(TimeSpan duration)

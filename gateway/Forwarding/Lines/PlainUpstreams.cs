@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Sockets;
+using JitGrains.Gateway.Telemetry;
+using JitGrains.Silo.Upstreams;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace JitGrains.Gateway.Forwarding.Lines;
+
+/// <summary>
+/// Sends plain calls over connections of its own: what most calls are, in HTTP/1.1 without TLS on both sides, without a body,
+/// counted use, retries, or anything that the gateway adds. Everything else is YARP's forwarder's and .NET's HTTP client's, which
+/// do much for each call that such a call does not need. Thread-safe.
+/// </summary>
+internal sealed class PlainUpstreams : IDisposable
+{
+    /// <summary>How exact time limits of connections are.</summary>
+    public const int LooksPerSecond = 4;
+
+    private readonly ConcurrentDictionary<string, LinePool?> pools = new(StringComparer.Ordinal);
+    private readonly UpstreamRules rules;
+    private readonly ITimer timer;
+    private int looks;
+
+    public PlainUpstreams(UpstreamRules? rules = null, GatewayMetrics? metrics = null)
+    {
+        this.rules = rules ?? UpstreamRules.None;
+        // Sockets' time: what passes while nobody sends anything, whatever a clock says.
+        timer = TimeProvider.System.CreateTimer(static me => ((PlainUpstreams)me!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        metrics?.Gauge("jitgrains.gateway.upstream.connections", "{connection}", "Connections to upstreams that carry plain calls.", () => pools.Values.Sum(p => p?.Count ?? 0));
+    }
+
+    /// <summary>Whether a call is plain, as far as it says itself.</summary>
+    public static bool Takes(HttpContext context, ForwardedCall call)
+    {
+        var (api, request) = (call.Api, call.Request);
+        return !call.Gate.Once && call.Additions is null && api.Credential is null && api.Retries == 0 && !api.UpstreamHttp2
+            && HttpProtocol.IsHttp11(context.Request.Protocol)
+            && context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false }
+            && request.Method is "GET" or "HEAD" or "POST" or "PUT" or "DELETE" or "PATCH" or "OPTIONS"
+            && !request.IsWebSocket && !HasAny(request)
+            // Whoever exports traces has them told on.
+            && Activity.Current is null;
+
+        static bool HasAny(Http.CanonicalRequest request)
+        {
+            foreach (var header in request.Headers)
+            {
+                if (header.Name is "upgrade" or "expect")
+                    return true;
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Sends a plain call and its answer; null where nothing of it was sent that counts, and it is to be sent in the other way.</summary>
+    public async ValueTask<PlainResult?> Send(HttpContext context, ForwardedCall call, string upstream, CancellationToken stop)
+    {
+        if (pools.GetOrAdd(upstream, static (to, my) => my.PoolOf(to), this) is not { } pool)
+            return null;
+        if (pool.TryTake() is not { } line)
+        {
+            var (connected, failure) = await Connect(pool, call, context, stop);
+            if (failure is not null)
+                return failure;
+            line = connected!;
+        }
+
+        if (!RequestHead.TryWrite(line.Output, context, call, pool.Authority))
+        {
+            line.Output.ResetWrittenCount();
+            pool.GiveBack(line);
+            return null;
+        }
+
+        var exchange = new PlainExchange(context, call, line);
+        try
+        {
+            line.Expect(Looks(call.Api.UpstreamTimeout));
+            return await exchange.Run(stop);
+        }
+        finally
+        {
+            if (exchange.IsReusable)
+                pool.Return(line);
+            else
+                pool.Drop(line);
+        }
+    }
+
+    public void Dispose()
+    {
+        timer.Dispose();
+        foreach (var pool in pools.Values)
+            pool?.Close();
+    }
+
+    private LinePool? PoolOf(string upstream) => new Uri(upstream) is { Scheme: "http" } to ? new LinePool(to, rules) : null;
+
+    private static int Looks(TimeSpan time) => (int)Math.Min(int.MaxValue - 1, Math.Ceiling(time.TotalSeconds * LooksPerSecond));
+
+    private async ValueTask<(UpstreamLine? Line, PlainResult? Failure)> Connect(LinePool pool, ForwardedCall call, HttpContext context, CancellationToken stop)
+    {
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(stop, context.RequestAborted);
+        until.CancelAfter(call.Api.ConnectTimeout);
+        try
+        {
+            var line = await pool.Connect(until.Token);
+            if (Interlocked.Exchange(ref looks, 1) == 0)
+                timer.Change(TimeSpan.FromSeconds(1.0 / LooksPerSecond), Timeout.InfiniteTimeSpan);
+            return (line, null);
+        }
+        catch (Exception e) when (e is SocketException or HttpRequestException or OperationCanceledException)
+        {
+            var error = stop.IsCancellationRequested || context.RequestAborted.IsCancellationRequested ? ForwarderError.RequestCanceled
+                : e is OperationCanceledException ? ForwarderError.RequestTimedOut
+                : ForwarderError.Request;
+            return (null, new PlainResult(error, null, 0, e));
+        }
+    }
+
+    private void Look()
+    {
+        // Before looking: who connects while this looks has it look again.
+        Volatile.Write(ref looks, 0);
+        var left = 0;
+        foreach (var (_, pool) in pools)
+            left += pool?.Look() ?? 0;
+
+        if (left > 0 && Interlocked.Exchange(ref looks, 1) == 0)
+            timer.Change(TimeSpan.FromSeconds(1.0 / LooksPerSecond), Timeout.InfiniteTimeSpan);
+    }
+}
+
+/// <summary>How a plain call went.</summary>
+/// <param name="Error">In YARP's words, which its health checks go by.</param>
+/// <param name="Status">The upstream's status, where it answered.</param>
+/// <param name="Bytes">Body bytes given to the caller.</param>
+/// <param name="Failure">What was thrown.</param>
+internal readonly record struct PlainResult(ForwarderError Error, int? Status, long Bytes, Exception? Failure = null);
