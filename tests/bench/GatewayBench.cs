@@ -51,7 +51,8 @@ internal static class GatewayBench
         using var rest = new PeriodicTimer(Rest);
         foreach (var connections in (int[])[4, 4, Connections])
         {
-            foreach (var row in rows)
+            // nginx has nothing to compile.
+            foreach (var row in rows.Where(r => r.Name != "nginx"))
                 await Wrk.RunAsync(row.Url, tokens, connections, WarmUp);
             // One tick is due already.
             await rest.WaitForNextTickAsync();

@@ -9,6 +9,7 @@ return args switch
     ["baseline"] => await Baseline.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
     ["overload"] => await Overload.RunAsync(TimeSpan.FromSeconds(5), rounds: 3),
     ["soak", .. var rest] => await Soak.RunAsync(TimeSpan.FromMinutes(rest is ["--minutes", var minutes] ? int.Parse(minutes) : 30)),
+    ["gateway", "--few", .. var rest] => await GatewayBench.RunAsync(TimeSpan.FromSeconds(3), rounds: 3, rest),
     ["gateway", .. var rest] => await GatewayBench.RunAsync(TimeSpan.FromSeconds(3), rounds: 5, rest),
     ["decision", .. var rest] => await DecisionBench.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 1_000_000),
     ["tokens"] => await TokensBench.RunAsync(),
@@ -24,6 +25,6 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ./bench baseline | ./bench gateway [ROW...] | ./bench decision [GRANTS] | ./bench tokens | ./bench start | ./bench reload | ./bench overload | ./bench soak [--minutes N] | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|votes|revocations GATEWAYS|uses]");
+    Console.Error.WriteLine("usage: ./bench baseline | ./bench gateway [--few] [ROW...] | ./bench decision [GRANTS] | ./bench tokens | ./bench start | ./bench reload | ./bench overload | ./bench soak [--minutes N] | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|votes|revocations GATEWAYS|uses]");
     return 2;
 }
