@@ -68,6 +68,8 @@ internal static class KeyEndpoints
         var description = body.Sentence("description");
         if (!SafeText.IsToken(name))
             body.Wrong("name", "name is 1 to 64 of a-z A-Z 0-9 - _ .");
+        else if (ApiKeyText.IsOfCredential(name))
+            body.Wrong("name", "name begins as credentials do: no secret becomes a name by mistake.");
         if (seconds < 60 || seconds > ApiKeysMachine.LongestLife.TotalSeconds)
             body.Wrong("expires_in", $"expires_in is from 60 to {ApiKeysMachine.LongestLife.TotalSeconds:0} seconds.");
         foreach (var (field, names) in new[] { ("groups", groups), ("apis", scope.Apis), ("actions", scope.Actions) })

@@ -22,6 +22,9 @@ public static class ApiKeyText
     /// <summary>Whether it is meant to be a key, and no JWT.</summary>
     public static bool IsKey(ReadOnlySpan<char> text) => text.StartsWith(Prefix, StringComparison.Ordinal);
 
+    /// <summary>Whether it begins as a key or an exchanged token does.</summary>
+    public static bool IsOfCredential(ReadOnlySpan<char> text) => text is ['j' or 'J', 'i' or 'I', 't' or 'T', 'k' or 'K' or 'x' or 'X', '_', ..];
+
     /// <summary>The key's name; null where the text is none of a key.</summary>
     public static string? NameOf(ReadOnlySpan<char> text)
     {

@@ -89,6 +89,8 @@ public sealed class ApiKeyTests
             ("owner", new { name = "x", expires_in = 3600 }),
             ("owner", new { name = "x", owner = "alice", expires_in = 3600 }),
             ("name", new { owner = "dev:user:alice", expires_in = 3600 }),
+            ("name", new { name = ApiKeyText.Make("x"), owner = "dev:user:alice", expires_in = 3600 }),
+            ("name", new { name = "jitx_1", owner = "dev:user:alice", expires_in = 3600 }),
             ("name", new { name = "a b", owner = "dev:user:alice", expires_in = 3600 }),
             ("apis", new { name = "x", owner = "dev:user:alice", expires_in = 3600, apis = new[] { "a b" } }),
             ("secret", new { name = "x", owner = "dev:user:alice", expires_in = 3600, secret = "mine" }),

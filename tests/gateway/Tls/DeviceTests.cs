@@ -100,6 +100,13 @@ public sealed class DeviceTests
             Assert.Equal(200, await Get("/b/open", good));
         }
 
+        // A device that policy itself approves: the call is held for as long as that takes.
+        var (ended, ran) = await host.Curl("/a/ask", ["-X", "POST", "-H", $"Authorization: Bearer {good}", "-H", "Prefer: wait=50", "--cert", host.PathOf("laptop.pem"), "--key", host.PathOf("laptop.key")]);
+        Assert.Equal((0, "200 2"), (ended, ran));
+        // Without its certificate the same call waits for people.
+        var (_, asked) = await TlsHost.Run("curl", ["-sS", "-i", "--cacert", host.Ca, "-X", "POST", "-H", $"Authorization: Bearer {good}", "-H", "Prefer: wait=0", new Uri(host.Gateway.Gateway, "/a/ask").ToString()]);
+        Assert.Contains("approval-required", asked, StringComparison.Ordinal);
+
         // A device by itself is nobody.
         var (_, output) = await TlsHost.Run("curl", ["-sS", "-i", "--cacert", host.Ca, "--cert", host.PathOf("laptop.pem"), "--key", host.PathOf("laptop.key"), new Uri(host.Gateway.Gateway, "/b/open").ToString()]);
         Assert.Contains(PossessionCodes.CertificateName, output, StringComparison.Ordinal);
