@@ -5,8 +5,8 @@ using JitGrains.ClusterTests.Wire;
 
 namespace JitGrains.ClusterTests.Stories;
 
-/// <summary>Two gateways and two silos as processes on PostgreSQL, and the people of the stories. Each story leaves it whole.</summary>
-public sealed class Town : IAsyncLifetime
+/// <summary>Gateways and two silos as processes on PostgreSQL, and the people of the stories. Each story leaves it whole.</summary>
+public class Town : IAsyncLifetime
 {
     private const string Authority = "orders.example.com";
 
@@ -16,6 +16,12 @@ public sealed class Town : IAsyncLifetime
     private int people;
 
     internal Upstream Upstream { get; } = new();
+
+    /// <summary>How many gateways there are.</summary>
+    protected virtual int GatewayCount => 2;
+
+    /// <summary>What all processes are told beside what they need.</summary>
+    protected virtual IReadOnlyDictionary<string, string> More => new Dictionary<string, string>(StringComparer.Ordinal);
 
     internal Issuer Issuer { get; private set; } = null!;
 
@@ -34,10 +40,10 @@ public sealed class Town : IAsyncLifetime
     {
         Issuer = await Issuer.Start();
         (Bob, Dave) = (Person.Of(Issuer, "bob", "managers"), Person.Of(Issuer, "dave", "operators"));
-        Cluster = await Cluster.Start(gateways: 2, silos: 2, new Settings(Upstream.Address, "policy.yaml", Issuer), faults: false);
+        Cluster = await Cluster.Start(GatewayCount, silos: 2, new Settings(Upstream.Address, "policy.yaml", Issuer) { More = More }, faults: false);
     }
 
-    public async Task DisposeAsync()
+    public virtual async Task DisposeAsync()
     {
         Client.Dispose();
         // Where it could not start, there is less to stop.
@@ -96,12 +102,12 @@ public sealed class Town : IAsyncLifetime
     /// <summary>How often calls for an order have arrived at the upstream.</summary>
     internal int Arrived(string order) => Upstream.Arrivals.Count(a => a.Target.Contains($"/orders/{order}/", StringComparison.Ordinal));
 
-    /// <summary>Both gateways have a lease, by which they answer what needs approval.</summary>
+    /// <summary>All gateways have a lease, by which they answer what needs approval.</summary>
     internal async Task Whole()
     {
         foreach (var member in Cluster.Members)
             await member.Process.UntilReady();
-        for (var gateway = 0; gateway < 2; gateway++)
+        for (var gateway = 0; gateway < GatewayCount; gateway++)
         {
             var (caller, order) = Newcomer();
             var at = gateway;
