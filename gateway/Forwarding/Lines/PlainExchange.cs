@@ -21,7 +21,10 @@ internal sealed partial class PlainExchange(HttpContext context, ForwardedCall c
     /// <summary>Whether the connection can carry another call.</summary>
     public bool IsReusable { get; private set; }
 
-    /// <summary>Runs it; null where the connection ended before it answered anything, as one does that was idle for too long, and the call may be sent again.</summary>
+    /// <summary>
+    /// Runs it; null where the connection ended in order before it answered anything, as one does that was idle for too long, and the call
+    /// may be sent again. One that breaks off may have begun to serve it.
+    /// </summary>
     public async ValueTask<PlainResult?> Run(CancellationToken stop)
     {
         var left = context.RequestAborted;
@@ -39,10 +42,6 @@ internal sealed partial class PlainExchange(HttpContext context, ForwardedCall c
             await Answer(left);
             isWhole = !head!.IsLast && !isReadToEnd && line.Received.IsEmpty;
             return new PlainResult(ForwarderError.None, head.Status, bytes);
-        }
-        catch (Exception e) when (e is SocketException && !heard && line is { IsUsed: true, WasSilent: false } && !stop.IsCancellationRequested && !left.IsCancellationRequested && call.Gate.MayRepeat())
-        {
-            return null;
         }
         catch (Exception e) when (e is SocketException or IOException or InvalidDataException or ObjectDisposedException or OperationCanceledException or InvalidOperationException or ExecutionRefusedException)
         {
