@@ -46,19 +46,29 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
         // Observers first: what follows from a message (a request confirmed, its caller woken) must find them told.
         Tell(grain, write);
         foreach (var message in write.News)
-        {
-            if (told)
-                bus.Value.Tell(message);
-            else
-                bus.Value.Publish(message);
-        }
-
+            TellNews(grain, message, told);
         if (write.Outbox.Any(r => !r.Message.IsRow))
             MessagesWritten?.Invoke(grain, write.Outbox);
         foreach (var reminder in write.Reminders)
         {
             if (reminder.Due is { } due)
                 ReminderRegistered?.Invoke(due);
+        }
+    }
+
+    // Who listens to the bus must not keep the turn's messages from being delivered, nor its caller from its answer.
+    private void TellNews(GrainId grain, BusMessage message, bool told)
+    {
+        try
+        {
+            if (told)
+                bus.Value.Tell(message);
+            else
+                bus.Value.Publish(message);
+        }
+        catch (Exception e)
+        {
+            LogNewsFailed(logger, e, message.Topic, grain.Type);
         }
     }
 

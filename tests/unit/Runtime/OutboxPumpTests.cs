@@ -119,6 +119,43 @@ public class OutboxPumpTests
         Assert.Equal(Samples.Command(2), await arrived.Task.WaitAsync(TimeSpan.FromMinutes(2)));
     }
 
+    /// <summary>Time stands still: what a signal that was lost left lying would lie there until the test gives up.</summary>
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task No_signal_is_lost_wherever_a_pass_is_when_it_comes(string store)
+    {
+        await using var engine = await EngineHarness.StartAsync(store);
+        engine.Urgent = m => m is OutboxMessage.ConfirmGrant { RequestId: [.., '3' or '7'] };
+        var bus = engine.Get<IClusterBus>();
+        await Task.WhenAll(Enumerable.Range(0, 300).Select(i => Task.Run(async () =>
+        {
+            var source = $"g{i % 2}";
+            await engine.Tally(source).Send(1, Samples.Command(2 * i), Samples.Command((2 * i) + 1));
+            // As another process would have it: about what this one knows already, or has just delivered.
+            if (i % 3 == 0)
+                bus.Publish(new BusMessage(BusTopics.Outbox, $"tally/{source}"));
+        })));
+        await engine.Pump.WhenIdleAsync().WaitAsync(TimeSpan.FromMinutes(2));
+
+        Assert.Empty(await engine.Store.ListOutboxSourcesAsync(CancellationToken.None));
+        // What is urgent may come twice, and out of order; nothing else does.
+        Assert.Equal(600, engine.Delivered.Select(d => (d.Source, d.Sequence)).Distinct().Count());
+        foreach (var source in engine.Delivered.Where(d => !engine.Urgent(d.Message)).GroupBy(d => d.Source))
+            Assert.Equal(source.Select(d => d.Sequence).Distinct().Order(), source.Select(d => d.Sequence));
+    }
+
+    [Theory]
+    [MemberData(nameof(Stores))]
+    public async Task Who_listens_to_news_cannot_keep_messages_from_being_delivered(string store)
+    {
+        await using var engine = await EngineHarness.StartAsync(store, add: s => s.AddSingleton<ICommitNews>(new News()));
+        using var listening = engine.Get<IClusterBus>().Subscribe(BusTopics.View, _ => throw new InvalidTimeZoneException("a listener fails"));
+        await engine.Tally("one").Send(1, Samples.Command(1));
+        await engine.Pump.WhenIdleAsync().WaitAsync(TimeSpan.FromMinutes(2));
+        Assert.Equal(1L, Assert.Single(engine.Delivered).Sequence);
+        Assert.Equal(1, await engine.Tally("one").Get());
+    }
+
     [Fact]
     public async Task Nothing_is_delivered_before_whoever_takes_it_is_ready()
     {
@@ -191,6 +228,11 @@ public class OutboxPumpTests
         public ConcurrentQueue<(GrainId, IReadOnlyList<OutboxMessage>)> Seen { get; } = [];
 
         public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages) => Seen.Enqueue((source, messages));
+    }
+
+    private sealed class News : ICommitNews
+    {
+        public IEnumerable<BusMessage> Of(IReadOnlyList<OutboxMessage> messages) => messages.Select(_ => new BusMessage(BusTopics.View, "somebody"));
     }
 
     private sealed class Thrower : ICommitObserver
