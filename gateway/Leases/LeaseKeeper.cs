@@ -174,11 +174,17 @@ internal sealed partial class LeaseKeeper(
     private async Task<bool> Register(CancellationToken cancellation)
     {
         var incarnation = ids.NewIncarnationId();
-        var entered = await Directory.Add(new GatewayEntry(incarnation, process.Id, name)).WaitAsync(options.Lease, time.Provider, cancellation);
-        if (entered.Refusal is not null)
-            return false;
+        string epochThen;
+        do
+        {
+            // A store that goes back after this has forgotten the entry: a lease that is opened there is on no list, and must not count.
+            epochThen = epoch.Current;
+            var entered = await Directory.Add(new GatewayEntry(incarnation, process.Id, name)).WaitAsync(options.Lease, time.Provider, cancellation);
+            if (entered.Refusal is not null)
+                return false;
+        }
+        while (epoch.Current != epochThen);
         // From the list on, whoever changes something tells this incarnation, or finds it not open yet and needs not.
-        var epochThen = epoch.Current;
         givenUp = false;
         var chain = journal.NextChain(epochThen);
         open = incarnation;

@@ -21,19 +21,16 @@ internal sealed class CondemnedGateways(LeaseTime time)
     /// <param name="incarnation">The incarnation, noted before.</param>
     /// <param name="lease">Its lease.</param>
     /// <param name="withAllowRules">Whether calls under allow rules must be over too.</param>
-    public TimeSpan Left(string incarnation, LeaseView lease, bool withAllowRules)
-    {
-        // One that was condemned before it was opened never held anything.
-        var length = withAllowRules ? lease.Lease + lease.AllowMaxStale : lease.Lease;
-        return length * LeaseTime.Margin - time.Provider.GetElapsedTime(since.GetOrAdd(incarnation, _ => time.Provider.GetTimestamp()));
-    }
+    public TimeSpan Left(string incarnation, LeaseView lease, bool withAllowRules) => Left(lease, withAllowRules, Since(incarnation));
 
     /// <summary>Waits until its last lease is over; whether there was anything to wait for.</summary>
     public async Task<bool> WaitOutAsync(string incarnation, LeaseView lease, bool withAllowRules)
     {
         var waited = false;
+        // Once: it may leave the directory meanwhile, and be forgotten here; whoever waits does not begin anew.
+        var condemnedAt = Since(incarnation);
         // Timers may fire early by a tick, and what is left of a millisecond is no time to them: the loop would spin.
-        while (Left(incarnation, lease, withAllowRules) is var left && left > TimeSpan.Zero)
+        while (Left(lease, withAllowRules, condemnedAt) is var left && left > TimeSpan.Zero)
         {
             waited = true;
             await Task.Delay(left + TimeSpan.FromMilliseconds(1), time.Provider);
@@ -47,5 +44,14 @@ internal sealed class CondemnedGateways(LeaseTime time)
     {
         foreach (var gone in since.Keys.Where(i => !incarnations.Contains(i)))
             since.TryRemove(gone, out _);
+    }
+
+    private long Since(string incarnation) => since.GetOrAdd(incarnation, _ => time.Provider.GetTimestamp());
+
+    private TimeSpan Left(LeaseView lease, bool withAllowRules, long condemnedAt)
+    {
+        // One that was condemned before it was opened never held anything.
+        var length = withAllowRules ? lease.Lease + lease.AllowMaxStale : lease.Lease;
+        return length * LeaseTime.Margin - time.Provider.GetElapsedTime(condemnedAt);
     }
 }

@@ -18,6 +18,7 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
     private readonly IGrainStore store;
     private readonly IServiceProvider services;
     private readonly GrainEngineOptions options;
+    private readonly IStoreEpoch epoch;
     private readonly TimeProvider time;
     private readonly EngineTelemetry telemetry;
     private readonly ILogger logger;
@@ -31,9 +32,9 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
     private readonly TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public OutboxPump(
-        IGrainStore store, CommitHub commits, IClusterBus bus, IServiceProvider services, GrainEngineOptions options, TimeProvider time, EngineTelemetry telemetry, ILogger<OutboxPump> logger)
+        IGrainStore store, IStoreEpoch epoch, CommitHub commits, IClusterBus bus, IServiceProvider services, GrainEngineOptions options, TimeProvider time, EngineTelemetry telemetry, ILogger<OutboxPump> logger)
     {
-        (this.store, this.bus, this.services, this.options, this.time, this.telemetry, this.logger) = (store, bus, services, options, time, telemetry, logger);
+        (this.store, this.epoch, this.bus, this.services, this.options, this.time, this.telemetry, this.logger) = (store, epoch, bus, services, options, time, telemetry, logger);
         sources = new OutboxSources(source => ready.Writer.TryWrite(source));
         sweep = new Alarm(time);
         commits.MessagesWritten += options.RunsOutbox
@@ -182,6 +183,8 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
     {
         // Where another process is at it, it has been told of what is new as well. Only what this process wrote itself
         // nobody else knows of: that it waits for.
+        // Before it reads: what it reads is of this epoch, or of a later one in which it is read again.
+        var readIn = epoch.Current;
         await using var claim = await store.ClaimOutboxAsync(source, BatchSize, wait: own, stopping);
         if (claim is null)
             return 0;
@@ -191,7 +194,7 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
             foreach (var record in claim.Records)
             {
                 if (!ahead.Contains(record.Sequence))
-                    await handler.HandleAsync(source, record, stopping);
+                    await OutboxDelivery.Run(readIn, () => handler.HandleAsync(source, record, stopping));
                 delivered++;
             }
         }

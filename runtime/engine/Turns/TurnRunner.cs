@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace JitGrains.Runtime.Engine;
 
 /// <summary>Runs turns: in the caller's process, on the caller's thread where the grain is free, one grain's turns one after the other.</summary>
-internal sealed class TurnRunner(IGrainStore store, CommitHub commits, TurnQueues queues, IServiceScopeFactory scopes, TimeProvider time, EngineTelemetry telemetry)
+internal sealed class TurnRunner(IGrainStore store, IStoreEpoch epoch, CommitHub commits, TurnQueues queues, IServiceScopeFactory scopes, TimeProvider time, EngineTelemetry telemetry)
 {
     // Follows the turn's own flow of execution, so that a call from within it is known as one.
     private static readonly AsyncLocal<Marker?> Current = new();
@@ -48,6 +48,7 @@ internal sealed class TurnRunner(IGrainStore store, CommitHub commits, TurnQueue
     private async Task<TResult> RunAsync<TResult>(GrainClass grainClass, GrainId grain, Func<Grain, Task<TResult>> body, bool readOnly)
     {
         await using var session = await store.BeginTurnAsync(grain, readOnly, CancellationToken.None);
+        OutboxDelivery.Check(epoch);
         await using var scope = scopes.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<TurnClock>().Set(session.Now);
         var turn = new Turn(grain, session, commits);

@@ -70,6 +70,13 @@ internal sealed partial class Checker(World world, SimCluster cluster)
         violations.Add($"{world.Now.TotalSeconds:F6} {line}");
     }
 
+    /// <summary>Nobody had an answer for longer than anything may take.</summary>
+    public void Stuck(Host host, string what)
+    {
+        if (host.Process.IsAlive)
+            Violate(0, $"{host.Process.Name} does not answer: {what}");
+    }
+
     public void Casting(string who, string request, VoteDecision decision) => cast.Add((who, request, decision));
 
     /// <summary>Somebody was told that the vote counts.</summary>
@@ -137,12 +144,13 @@ internal sealed partial class Checker(World world, SimCluster cluster)
     /// <summary>
     /// Answered as 503 or tried again, a bug would look like a store that is away. Only what is done to the cluster explains an
     /// exception: a store that does not answer, is slow, or has another turn's write; a journal's entries where the store has
-    /// lost those before them. A silo that starts delivers before it has its policy, and tries what needs one again.
+    /// lost those before them, and a block that somebody still tells of and the store has forgotten. A silo that starts delivers
+    /// before it has its policy, and tries what needs one again.
     /// </summary>
     private void OnTrouble(string process, bool isUp, string what, Exception exception)
     {
         var isExplained = exception is StoreUnavailableException or InconsistentStateException or TimeoutException or OperationCanceledException
-            || (exception is AuditGapException && epoch > 1)
+            || (epoch > 1 && (exception is AuditGapException || exception.Message.StartsWith("The restrictions were read at version", StringComparison.Ordinal)))
             || (!isUp && exception is InvalidOperationException { Message: "No policy is loaded yet." });
         if (!isExplained)
             Violate(0, $"{process} logs {what}: {exception.GetType().Name}: {exception.Message}");

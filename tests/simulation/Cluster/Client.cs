@@ -47,7 +47,8 @@ internal static class Client
     /// <param name="request">The approval request that it goes on with, or null.</param>
     /// <param name="leaves">When the caller hangs up, or null.</param>
     /// <param name="given">Told of the answer as soon as the gateway has given it, whether or not it arrives.</param>
-    public static async Task<Answer> Send(World world, Host host, Call ask, int wait, string? request, TimeSpan? leaves, Action<Answer> given)
+    /// <param name="stuck">Told where there was none for longer than anything may take.</param>
+    public static async Task<Answer> Send(World world, Host host, Call ask, int wait, string? request, TimeSpan? leaves, Action<Answer> given, Action stuck)
     {
         var answer = host.Process.Call(async () =>
         {
@@ -57,7 +58,11 @@ internal static class Client
         });
         var first = await Task.WhenAny(answer, world.Pause(Patience));
         if (first != answer)
+        {
+            stuck();
             return Answer.Lost;
+        }
+
         try
         {
             return await answer;

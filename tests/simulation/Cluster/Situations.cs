@@ -21,6 +21,7 @@ internal static class Situations
         ("cut-off-and-back", CutOffAndBack),
         ("store-goes-back", StoreGoesBack),
         ("uses-get-lost", UsesGetLost),
+        ("forgotten-on-the-way", ForgottenOnTheWay),
     ];
 
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(s => s.Name)];
@@ -148,6 +149,19 @@ internal static class Situations
             plan.Add(at, OpKind.Approve, plan.Below(People.Approvers.Length), 0);
         plan.Add(0.5, OpKind.UpstreamTrouble, 3, 2, 9);
         plan.Add(plan.Between(0.8, 1.5), OpKind.StoreTrouble, plan.Chance(0.5) ? 2 : 3, plan.Below(2), 7);
+    }
+
+    /// <summary>An older copy takes the store's place while it is slow: what was read from the store before is in the processes' hands.</summary>
+    private static void ForgottenOnTheWay(Making plan)
+    {
+        plan.Add(0, OpKind.Backup, 0);
+        plan.Add(0.2, OpKind.StoreTrouble, 3, 2, 4);
+        for (var i = 0; i < 10; i++)
+            plan.Add(plan.Between(0, 2.5), OpKind.Refund, plan.Below(People.Callers.Length), i);
+        for (var i = 0; i < 3; i++)
+            plan.Add(plan.Between(0.5, 3), OpKind.Approve, plan.Below(People.Approvers.Length), 0);
+        plan.Add(plan.Between(0.5, 2.5), OpKind.Block, plan.Below(People.Callers.Length), 0, 1);
+        plan.Add(plan.Between(1, 3), OpKind.Restore, 0, 0, plan.Between(0.0, 0.05));
     }
 
     /// <summary>A plan while it is made.</summary>

@@ -15,6 +15,9 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
 {
     private static readonly TimeSpan CallerGivesUp = TimeSpan.FromSeconds(25);
 
+    /// <summary>Longer than a store may be away, a lease and what goes on after it be waited out, and a process stand still.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+
     public Task Tell(Op op, Dice dice) => op.Kind switch
     {
         OpKind.Refund => Calls(Call.Refund(People.Callers[op.A], 1 + (op.B / 2), 100 + (op.B % 2)), dice),
@@ -114,7 +117,7 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
     {
         checker.Operations++;
         world.History.Add("client", $"{ask} -> {host.Process.Name}");
-        var answer = await Client.Send(world, host, ask, wait, request, leaves, a => checker.Answered(host.Process, ask, a));
+        var answer = await Client.Send(world, host, ask, wait, request, leaves, a => checker.Answered(host.Process, ask, a), () => checker.Stuck(host, $"{ask}"));
         world.History.Add("client", $"{ask} <- {host.Process.Name} {answer}");
         return answer;
     }
@@ -246,8 +249,12 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
         try
         {
             var answer = host.Process.Call(work);
-            if (await Task.WhenAny(answer, world.Pause(TimeSpan.FromSeconds(120))) != answer)
+            if (await Task.WhenAny(answer, world.Pause(Patience)) != answer)
+            {
+                checker.Stuck(host, what);
                 throw new ConnectionLostException(host.Process.Name);
+            }
+
             var result = await answer;
             world.History.Add("client", $"{what} <- {host.Process.Name} {typeof(T).GetProperty("Refusal")?.GetValue(result)?.GetType().Name ?? "done"}");
             return result;

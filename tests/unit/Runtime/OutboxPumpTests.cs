@@ -170,6 +170,54 @@ public class OutboxPumpTests
     }
 
     [Fact]
+    public async Task A_message_that_was_read_before_the_store_went_back_reaches_nobody_after_it()
+    {
+        var epoch = new Epoch();
+        await using var engine = await EngineHarness.StartAsync("memory", add: s => s.AddSingleton<IStoreEpoch>(epoch));
+        var attempts = 0;
+        engine.OnDeliver = async (_, _) =>
+        {
+            if (Interlocked.Increment(ref attempts) == 1)
+                epoch.Current = "2";
+            await engine.Tally("told").Add(1);
+        };
+        await engine.Tally("one").Send(1, Samples.Command(1));
+        await engine.Pump.WhenQuietAsync();
+        Assert.Equal(1, attempts);
+        Assert.Equal(0, await engine.Tally("told").Get());
+        // What the store still has is read again, and is of the store as it is.
+        engine.Time.Advance(TimeSpan.FromMilliseconds(100));
+        await engine.Pump.WhenIdleAsync();
+        Assert.Equal(2, attempts);
+        Assert.Equal(1, await engine.Tally("told").Get());
+    }
+
+    [Fact]
+    public async Task What_a_delivery_left_running_is_not_of_its_epoch()
+    {
+        var epoch = new Epoch();
+        await using var engine = await EngineHarness.StartAsync("memory", add: s => s.AddSingleton<IStoreEpoch>(epoch));
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<int>? later = null;
+        engine.OnDeliver = (_, _) =>
+        {
+            later = Later();
+            return Task.CompletedTask;
+        };
+        await engine.Tally("one").Send(1, Samples.Command(1));
+        await engine.Pump.WhenIdleAsync();
+        epoch.Current = "2";
+        over.SetResult();
+        Assert.Equal(1, await later!);
+
+        async Task<int> Later()
+        {
+            await over.Task;
+            return await engine.Tally("told").Add(1);
+        }
+    }
+
+    [Fact]
     public async Task What_a_crash_left_over_is_delivered_at_the_next_start()
     {
         using var folder = new TempFolder();
@@ -221,6 +269,23 @@ public class OutboxPumpTests
         Assert.Equal(new GrainId("tally", "one"), source);
         Assert.Collection(messages, m => Assert.IsType<OutboxMessage.ConfirmGrant>(m), m => Assert.IsType<OutboxMessage.ShowRequest>(m));
         Assert.Equal(1, await engine.Tally("one").Get());
+    }
+
+    private sealed class Epoch : IStoreEpoch
+    {
+        private volatile string current = "1";
+
+        public event EventHandler? Changed
+        {
+            add { }
+            remove { }
+        }
+
+        public string Current
+        {
+            get => current;
+            set => current = value;
+        }
     }
 
     private sealed class Observer : ICommitObserver
