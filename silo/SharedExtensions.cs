@@ -72,6 +72,7 @@ public static class SharedExtensions
         services.AddTokenValidation(options);
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<IInvalidationTarget>(p => p.GetRequiredService<ApiKeys>());
+        services.AddSingleton<KeyRevocation>();
         services.AddSingleton<ApiKeyUseTeller>();
         services.AddHostedService(p => p.GetRequiredService<ApiKeyUseTeller>());
         if (options.PolicyInStore)

@@ -103,23 +103,18 @@ internal static class KeyEndpoints
         return Json.Ok(new ListView<KeyView>([.. mine.Select(k => View(k, uses.TryGetValue(k.Name, out var at) && at >= k.CreatedAt ? at : null, time.GetUtcNow()))]));
     }
 
-    private static async Task<IResult> RevokeAsync(string name, HttpContext http, Access access, IGrainFactory grains, IRevocationService revocation, IIdGenerator ids, TimeProvider time)
+    private static async Task<IResult> RevokeAsync(string name, HttpContext http, Access access, IGrainFactory grains, KeyRevocation revocation, TimeProvider time)
     {
         var (order, malformed) = await RevocationEndpoints.OrderAsync(http);
         if (malformed is not null)
             return malformed;
         var caller = http.Caller();
-        var registry = grains.GetGrain<IApiKeysGrain>(IApiKeysGrain.Key);
-        if (!SafeText.IsToken(name) || (await registry.Find(name)).Value is not { } key || !(access.SeesAll(caller) || IsOwner(caller, key)))
+        if (!SafeText.IsToken(name) || (await grains.GetGrain<IApiKeysGrain>(IApiKeysGrain.Key).Find(name)).Value is not { } key || !(access.SeesAll(caller) || IsOwner(caller, key)))
             return Problems.NotFound("key");
         if (!access.IsOperator(caller) && !IsOwner(caller, key))
             return Problems.Forbidden("Only operators and the key's owner revoke it.");
-        var reply = await registry.Revoke(new RevokeApiKey(ids.NewCommandId(), name, order.By, order.Reason));
-        if (reply.Value is null)
-            return Problems.From(reply.Refusal!, time.GetUtcNow());
-        // Also where it was revoked before: whoever repeats a call whose answer was lost gets the same promise.
-        var blocked = await revocation.BlockAsync(key.Principal, order, CancellationToken.None);
-        return blocked.Value is { } result ? Json.Ok(result) : Problems.From(blocked.Refusal!, time.GetUtcNow());
+        var reply = await revocation.RevokeAsync(name, order);
+        return reply.Value is { } result ? Json.Ok(result) : Problems.From(reply.Refusal!, time.GetUtcNow());
     }
 
     /// <summary>Owners act in person.</summary>

@@ -4,8 +4,15 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace JitGrains.Silo.Identity;
 
+/// <summary>What one issuer publishes: its discovery document and its keys, by their addresses. Thread-safe.</summary>
+internal interface IIssuerDocuments : IDisposable
+{
+    /// <summary>The document at an address; throws where it cannot be had.</summary>
+    Task<string> ReadAsync(string address);
+}
+
 /// <summary>How one issuer is asked: no redirects, no cookies, at most 1 MiB within 5 s, by the certificate authorities and with the token that its options name. Thread-safe.</summary>
-internal sealed class IssuerHttp : IDisposable
+internal sealed class IssuerHttp : IIssuerDocuments
 {
     private readonly HttpClient http;
     private readonly string? bearerFile;

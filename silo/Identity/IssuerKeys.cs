@@ -16,7 +16,7 @@ internal readonly record struct KeyLookup(JsonWebKey? Key, bool IssuerAnswers);
 /// background and at once (but not more often than every ten seconds) when a token names an unknown key. Where the issuer
 /// does not answer, keys that are known serve on for as long as its options say. Thread-safe.
 /// </summary>
-internal sealed partial class IssuerKeys(IssuerOptions given, ClaimMapping mapping, TimeProvider time, ILogger logger, Action changed) : IDisposable
+internal sealed partial class IssuerKeys(IssuerOptions given, ClaimMapping mapping, IIssuerDocuments documents, TimeProvider time, ILogger logger, Action changed) : IDisposable
 {
     internal static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(5);
     internal static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(10);
@@ -27,7 +27,6 @@ internal sealed partial class IssuerKeys(IssuerOptions given, ClaimMapping mappi
     private const int MinRsaBits = 2048;
 
     private readonly IssuerOptions issuer = mapping.Issuer;
-    private readonly IssuerHttp http = new(mapping.Issuer);
     private readonly Lock gate = new();
     private Snapshot? current;
     private Task? running;
@@ -79,7 +78,7 @@ internal sealed partial class IssuerKeys(IssuerOptions given, ClaimMapping mappi
     }
 
     /// <inheritdoc/>
-    public void Dispose() => http.Dispose();
+    public void Dispose() => documents.Dispose();
 
     private JsonWebKey? Pick(string? keyId, string algorithm)
     {
@@ -145,12 +144,12 @@ internal sealed partial class IssuerKeys(IssuerOptions given, ClaimMapping mappi
 
     private async Task<ImmutableArray<JsonWebKey>> FetchAsync()
     {
-        var discovery = new OpenIdConnectConfiguration(await http.ReadAsync(issuer.Discovery ?? issuer.Issuer.TrimEnd('/') + "/.well-known/openid-configuration"));
+        var discovery = new OpenIdConnectConfiguration(await documents.ReadAsync(issuer.Discovery ?? issuer.Issuer.TrimEnd('/') + "/.well-known/openid-configuration"));
         if (discovery.Issuer != issuer.Issuer)
             throw new InvalidOperationException("its discovery document is another issuer's");
         if (!IssuerOptions.IsAcceptableAddress(WithoutQuery(discovery.JwksUri)))
             throw new InvalidOperationException("its jwks_uri is not an https address");
-        var keys = new JsonWebKeySet(await http.ReadAsync(discovery.JwksUri)).Keys.Where(IsUsable).ToImmutableArray();
+        var keys = new JsonWebKeySet(await documents.ReadAsync(discovery.JwksUri)).Keys.Where(IsUsable).ToImmutableArray();
         return keys.Length > 0 ? keys : throw new InvalidOperationException("it publishes no key that can be used");
     }
 

@@ -42,6 +42,7 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
     private readonly Lock gate = new();
     private readonly Possession possession = new();
     private readonly CertificateCallers? certificates;
+    private readonly Func<IssuerOptions, IIssuerDocuments> documents;
     private readonly TimeProvider time;
     private readonly ILogger<TokenValidator> logger;
     private FrozenDictionary<string, IssuerKeys> issuers;
@@ -49,8 +50,16 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
     /// <summary>Creates the validator.</summary>
     /// <exception cref="StartupException">An issuer is misconfigured; every problem is listed.</exception>
     public TokenValidator(IReadOnlyCollection<IssuerOptions> issuers, TimeProvider time, ILogger<TokenValidator> logger, CertificateCallers? certificates = null)
+        : this(issuers, static o => new IssuerHttp(o), time, logger, certificates)
+    {
+    }
+
+    /// <summary>The same with another way to issuers' documents than over the network.</summary>
+    internal TokenValidator(
+        IReadOnlyCollection<IssuerOptions> issuers, Func<IssuerOptions, IIssuerDocuments> documents, TimeProvider time, ILogger<TokenValidator> logger, CertificateCallers? certificates)
     {
         this.certificates = certificates;
+        this.documents = documents;
         this.time = time;
         this.logger = logger;
         this.issuers = Configure(issuers, []);
@@ -136,7 +145,11 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
         return all.Select(o => kept.Find(k => ReferenceEquals(k.Given, o)) ?? KeysOf(o)).ToFrozenDictionary(k => k.Options.Issuer, StringComparer.Ordinal);
     }
 
-    private IssuerKeys KeysOf(IssuerOptions options) => new(options, new ClaimMapping(IssuerPresets.Apply(options)), time, logger, cache.Flush);
+    private IssuerKeys KeysOf(IssuerOptions options)
+    {
+        var mapping = new ClaimMapping(IssuerPresets.Apply(options));
+        return new(options, mapping, documents(mapping.Issuer), time, logger, cache.Flush);
+    }
 
     private async ValueTask<TokenResult> VerifyAsync(string token, VerifiedTokenKey key, Credentials presented, bool isDpop, DpopProof? proof, DateTimeOffset now, CancellationToken cancellation)
     {

@@ -16,7 +16,7 @@ namespace JitGrains.Silo.Keys;
 /// Tells who calls by an API key. A key that was seen is answered from memory; that a revoked one starts nothing is for the restrictions,
 /// by which its principal is blocked everywhere before a revocation returns. Thread-safe.
 /// </summary>
-internal sealed class ApiKeys(IGrainFactory grains) : IInvalidationTarget, IDisposable
+internal sealed class ApiKeys(IGrainFactory grains, TimeProvider time) : IInvalidationTarget, IDisposable
 {
     /// <summary>Keys and names kept in memory.</summary>
     private const int Capacity = 4_096;
@@ -100,7 +100,7 @@ internal sealed class ApiKeys(IGrainFactory grains) : IInvalidationTarget, IDisp
             await lookUps.WaitAsync(cancellation);
             try
             {
-                var reply = await grains.GetGrain<IApiKeysGrain>(IApiKeysGrain.Key).Find(name).WaitAsync(LookUpTimeout, cancellation);
+                var reply = await grains.GetGrain<IApiKeysGrain>(IApiKeysGrain.Key).Find(name).WaitAsync(LookUpTimeout, time, cancellation);
                 looked = new Looked(reply.Value, now);
             }
             finally

@@ -19,6 +19,9 @@ internal sealed partial class Checker
     private void OnCommit(SimProcess process, GrainId grain, GrainWrite write)
     {
         world.History.Add("store", $"{process.Name} {grain.Type}/{grain.Key}: {string.Join(' ', write.Outbox.Select(r => $"{r.Sequence}:{r.Message.GetType().Name}"))}{(write.MayBeLost ? " (may be lost)" : "")}");
+        LookAt(grain, write);
+        if (grain.Type == "gateway")
+            Renewed(process);
         var entries = write.Outbox.Select(r => r.Message).OfType<OutboxMessage.Audit>().Select(a => a.Entry).ToArray();
         Chain(entries);
         var types = entries.Select(TypeOf).ToHashSet(StringComparer.Ordinal);
@@ -205,6 +208,8 @@ internal sealed partial class Checker
     private void OnJournal(SimProcess process, IReadOnlyList<AuditEntry> entries)
     {
         world.History.Add("store", $"{process.Name} journal: {string.Join(' ', entries.Select(e => $"{e.Sequence}:{TypeOf(e)}"))}");
+        foreach (var entry in entries)
+            Look($"the journal of {process.Name}", entry.Body);
         Journaled(process, entries);
         Chain(entries);
     }

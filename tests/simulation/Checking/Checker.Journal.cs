@@ -21,6 +21,7 @@ internal sealed partial class Checker
     /// </summary>
     public void Answered(SimProcess process, Call ask, Answer answer)
     {
+        Look($"an answer of {process.Name}", answer.Text);
         if (ask.Method is "GET" or "DELETE" && ask.Target.StartsWith("/orders", StringComparison.Ordinal) && (answer.Ran || answer.Denied))
             JournalOf(process, ask.Method, answer.Ran).Answers.Add(world.Now);
     }
@@ -57,6 +58,13 @@ internal sealed partial class Checker
             Violate(5, $"{host.Process.Name} dies with {missing.Count} calls that are not in its journal, and counts {pending}");
         if (missing[0] + Batch < world.Now && missing[0] > host.Link.LastTrouble && missing[0] > host.Process.LastResumed && !host.Process.IsSuspended)
             Violate(5, $"{host.Process.Name} dies, and what it answered at {missing[0].TotalSeconds:F6} is not in its journal");
+    }
+
+    /// <summary>A process has stopped in order: it takes nothing along, where it had the store.</summary>
+    private void OnStopped(Host host, bool hadStore)
+    {
+        if (hadStore && host.Role.RunsGateway())
+            JournalIsWhole(host.Process);
     }
 
     /// <summary>When the calls were answered that are not in its journal.</summary>

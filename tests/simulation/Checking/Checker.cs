@@ -55,6 +55,8 @@ internal sealed partial class Checker(World world, SimCluster cluster)
         cluster.Upstream.Received = OnStart;
         cluster.Troubled = OnTrouble;
         cluster.Gone = OnGone;
+        cluster.Stopped = OnStopped;
+        WatchSecrets();
         var log = cluster.Server.EpochBegan;
         cluster.Server.EpochBegan = (name, at) =>
         {
@@ -161,9 +163,16 @@ internal sealed partial class Checker(World world, SimCluster cluster)
         Starts++;
         if (call.WasStopped)
             NotJudged++;
-        var who = call.Token.Replace("Bearer ", "", StringComparison.Ordinal);
+        if (cluster.Issuer.Of(call.Token) is not { } presented)
+        {
+            Violate(6, $"{call.Method} {call.Target} started with a token that nobody made");
+            return;
+        }
+
+        var who = presented.Who;
         var target = call.Target[call.Target.IndexOf("/orders", StringComparison.Ordinal)..];
         world.History.Add("upstream", $"{who} {call.Method} {target} {call.Body} from {call.Process.Name}");
+        Judge(call, presented);
         if (Meaning.ActionOf(call.Method, target) is not var (action, resource))
         {
             Violate(1, $"{call.Method} {target} is no action, and was forwarded");
@@ -172,7 +181,10 @@ internal sealed partial class Checker(World world, SimCluster cluster)
 
         if (!call.WasStopped && blocked.TryGetValue(who, out var since))
             Violate(3, $"{who} was blocked at {since.TotalSeconds:F3}, and {call.Method} {target} started");
-        if (action != "orders.read")
+        if (action == "orders.list")
+            JudgeLimit(call);
+        JudgeLease(call, isApproved: !Meaning.IsAllowed(action));
+        if (!Meaning.IsAllowed(action))
             Judge(call, who, action, Meaning.CoversOf(action, resource, call.Body));
     }
 

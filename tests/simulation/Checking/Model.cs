@@ -74,6 +74,7 @@ internal static class Meaning
         var parts = target.Split('/');
         return (method, parts) switch
         {
+            ("GET", ["", "orders"]) => ("orders.list", ""),
             ("GET", ["", "orders", var order]) => ("orders.read", "order=" + order),
             ("POST", ["", "orders", var order, "refunds"]) => ("orders.refund", "order=" + order),
             ("PUT", ["", "orders", var order, "shipment"]) => ("orders.ship", "order=" + order),
@@ -82,16 +83,23 @@ internal static class Meaning
         };
     }
 
+    /// <summary>Whether it needs no grant.</summary>
+    public static bool IsAllowed(string action) => action is "orders.read" or "orders.list";
+
     /// <summary>What a grant for this has to cover: any order for deletions, one for shipments, one with one body for refunds.</summary>
     public static string CoversOf(string action, string resource, string body) => action switch
     {
-        "orders.refund" => $"{resource} {Bare(body)}",
+        "orders.refund" => $"{resource} {AmountOf(body)}",
         "orders.ship" => resource,
         _ => "",
     };
 
-    /// <summary>Without what approvers see between the values.</summary>
-    private static string Bare(string body) => string.Concat(body.Where(c => !char.IsWhiteSpace(c)));
+    /// <summary>Of a body as it is sent, and as approvers see it.</summary>
+    private static string AmountOf(string body)
+    {
+        var bare = string.Concat(body.Where(c => !char.IsWhiteSpace(c)));
+        return bare.StartsWith("{\"amount\":", StringComparison.Ordinal) ? bare[..bare.IndexOfAny([',', '}'])] : bare;
+    }
 
     /// <summary>The groups that have to have approved, each by somebody else; null where it is not allowed at all.</summary>
     public static ImmutableArray<string>? ApprovedBy(string action, string policy) => action switch

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using JitGrains.Gateway.Hosting;
+using JitGrains.Simulation.Edges;
 using JitGrains.Simulation.Machine;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -15,6 +16,9 @@ namespace JitGrains.Simulation.Cluster;
 /// <param name="Denied">Whether it is policy, or a block, that refuses it.</param>
 internal sealed record Answer(int Status, bool Ran, string Type, string? Request, bool Denied = false)
 {
+    /// <summary>All of it, but for the upstream's body.</summary>
+    public string Text { get; init; } = "";
+
     public static readonly Answer Lost = new(0, false, "connection-lost", null);
 
     public override string ToString() => $"{Status}{(Ran ? " ran" : "")}{(Type.Length > 0 ? " " + Type : "")}{(Request is null ? "" : " " + Request)}";
@@ -23,11 +27,13 @@ internal sealed record Answer(int Status, bool Ran, string Type, string? Request
 /// <summary>A call as its caller makes it.</summary>
 internal sealed record Call(string Who, string Method, string Target, string Body)
 {
-    public static Call Refund(string who, int order, int amount) => new(who, "POST", $"/orders/{order}/refunds", $$"""{"amount":{{amount}}}""");
+    public static Call Refund(string who, int order, int amount) => new(who, "POST", $"/orders/{order}/refunds", $$"""{"amount":{{amount}},"card":"{{Canaries.Card}}"}""");
 
     public static Call Ship(string who, int order) => new(who, "PUT", $"/orders/{order}/shipment", "{}");
 
     public static Call Delete(string who, int order) => new(who, "DELETE", $"/orders/{order}", "");
+
+    public static Call List(string who) => new(who, "GET", "/orders", "");
 
     public static Call Read(string who, int order) => new(who, "GET", $"/orders/{order}", "");
 
@@ -43,16 +49,17 @@ internal static class Client
     /// <param name="world">The world.</param>
     /// <param name="host">The gateway.</param>
     /// <param name="ask">The call.</param>
+    /// <param name="token">What the caller presents.</param>
     /// <param name="wait">For how many seconds it may be held.</param>
     /// <param name="request">The approval request that it goes on with, or null.</param>
     /// <param name="leaves">When the caller hangs up, or null.</param>
     /// <param name="given">Told of the answer as soon as the gateway has given it, whether or not it arrives.</param>
     /// <param name="stuck">Told where there was none for longer than anything may take.</param>
-    public static async Task<Answer> Send(World world, Host host, Call ask, int wait, string? request, TimeSpan? leaves, Action<Answer> given, Action stuck)
+    public static async Task<Answer> Send(World world, Host host, Call ask, string token, int wait, string? request, TimeSpan? leaves, Action<Answer> given, Action stuck)
     {
-        var answer = host.Process.Call(async () =>
+        var answer = host.Serve(async () =>
         {
-            var gives = await Handle(world, host, ask, wait, request, leaves);
+            var gives = await Handle(world, host, ask, token, wait, request, leaves);
             given(gives);
             return gives;
         });
@@ -73,7 +80,7 @@ internal static class Client
         }
     }
 
-    private static async Task<Answer> Handle(World world, Host host, Call ask, int wait, string? request, TimeSpan? leaves)
+    private static async Task<Answer> Handle(World world, Host host, Call ask, string token, int wait, string? request, TimeSpan? leaves)
     {
         var context = new DefaultHttpContext();
         var body = Encoding.UTF8.GetBytes(ask.Body);
@@ -82,7 +89,7 @@ internal static class Client
         raw.Body = new MemoryStream(body);
         var headers = context.Request.Headers;
         headers.Host = "api.example.com";
-        headers.Authorization = "Bearer " + ask.Who;
+        headers.Authorization = "Bearer " + token;
         headers["Prefer"] = $"wait={wait}";
         if (body.Length > 0)
         {
@@ -125,7 +132,10 @@ internal static class Client
             context.Response.Headers.ContainsKey("X-Upstream"),
             TypeIn(text),
             context.Response.Headers["Jit-Request"] is { Count: > 0 } named ? named.ToString() : null,
-            context.Response.StatusCode == StatusCodes.Status403Forbidden && (TypeIn(text) == "blocked" || context.Response.Headers["Jit-Decision"].ToString().StartsWith("deny", StringComparison.Ordinal)));
+            context.Response.StatusCode == StatusCodes.Status403Forbidden && (TypeIn(text) == "blocked" || context.Response.Headers["Jit-Decision"].ToString().StartsWith("deny", StringComparison.Ordinal)))
+        {
+            Text = $"{text}\n{string.Join('\n', context.Response.Headers.Select(h => $"{h.Key}: {h.Value}"))}",
+        };
     }
 
     private static string TypeIn(string text)

@@ -11,10 +11,15 @@ internal sealed class Faults(World world, SimCluster cluster)
     public void Happen(Op op)
     {
         world.History.Add("fault", $"{op.Kind} {op.A} {op.B} {op.For.TotalSeconds:F3}");
+        if (op.Kind is not (OpKind.Crash or OpKind.Backup or OpKind.BusTrouble or OpKind.UpstreamTrouble or OpKind.TokenTrouble))
+            cluster.Trouble(op.For);
         switch (op.Kind)
         {
             case OpKind.Crash:
                 cluster.Crash(op.A, op.For);
+                break;
+            case OpKind.Stop:
+                cluster.Stop(op.A, op.For);
                 break;
             case OpKind.Suspend or OpKind.StopMachine when cluster[op.A] is { Process: var process }:
                 process.Suspend(machine: op.Kind == OpKind.StopMachine);
@@ -70,6 +75,16 @@ internal sealed class Faults(World world, SimCluster cluster)
                 host.Link.LateRenewal = TimeSpan.FromMilliseconds(op.B);
                 world.At(op.For, () => Join(host));
                 break;
+            case OpKind.TokenTrouble when op.B == 0:
+                cluster.Issuer.Withdraw();
+                break;
+            case OpKind.TokenTrouble when op.B == 1:
+                cluster.Issuer.IsDown = true;
+                world.At(op.For, () => cluster.Issuer.IsDown = false);
+                break;
+            case OpKind.TokenTrouble:
+                cluster.Issuer.Mischief = 0.3;
+                break;
             default:
                 break;
         }
@@ -85,6 +100,7 @@ internal sealed class Faults(World world, SimCluster cluster)
         cluster.Server.Start();
         CalmUpstream();
         cluster.Upstream.Slow = 0;
+        (cluster.Issuer.IsDown, cluster.Issuer.Mischief) = (false, 0);
         for (var place = 0; place < cluster.Count; place++)
         {
             if (cluster[place] is { } host)

@@ -7,6 +7,7 @@ using JitGrains.Identity;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo;
 using JitGrains.Silo.Identity;
+using JitGrains.Silo.Keys;
 using JitGrains.Silo.Revocation;
 using JitGrains.Silo.Secrets;
 using JitGrains.Simulation.Edges;
@@ -31,10 +32,20 @@ internal sealed class Host
 
     private static readonly MethodInfo Execute = typeof(BackgroundService).GetMethod("ExecuteAsync", BindingFlags.Instance | BindingFlags.NonPublic)!;
 
-    private readonly ServiceProvider services;
-    private readonly CancellationTokenSource stop = new();
+    /// <summary>For how long calls under allow rules go on without a lease.</summary>
+    public static readonly TimeSpan AllowMaxStale = TimeSpan.FromSeconds(8);
 
-    public Host(World world, SimProcess process, ProcessRole role, StoreLink link, SimBus bus, SimUpstream upstream, KeyRing keys, Action<string>? log, Action<string, Exception> troubled)
+    /// <summary>As long as a stop waits for what is being served, and for each service.</summary>
+    private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(30);
+
+    private readonly ServiceProvider services;
+    private readonly Lifetime lifetime = new();
+    private readonly Dictionary<IHostedService, (CancellationTokenSource Stop, Task Running)> running = [];
+    private readonly List<IHostedService> started = [];
+    private TaskCompletionSource? served;
+    private int serving;
+
+    public Host(World world, SimProcess process, ProcessRole role, StoreLink link, SimBus bus, SimUpstream upstream, SimIssuer issuer, KeyRing keys, Action<string> log, Action<string, Exception> troubled)
     {
         (Process, Link, Bus, Role) = (process, link, bus, role);
         var collection = new ServiceCollection();
@@ -43,8 +54,8 @@ internal sealed class Host
         collection.AddSingleton(new LeaseTime(process.Time));
         collection.AddSingleton<LeaseClock>(new SimLeaseClock(process.Time));
         collection.AddSingleton<IIdGenerator>(new SimIds(world.Dice.Fork()));
-        collection.AddSingleton<IHostApplicationLifetime, Lifetime>();
-        var options = new GatewayOptions { Role = role, AllowMaxStale = TimeSpan.FromSeconds(8), Quickstart = false };
+        collection.AddSingleton<IHostApplicationLifetime>(lifetime);
+        var options = new GatewayOptions { Role = role, AllowMaxStale = AllowMaxStale, Quickstart = false };
         collection.AddSingleton(options);
         collection.AddNetwork(options.Network);
         var silo = new SiloOptions
@@ -53,7 +64,7 @@ internal sealed class Host
             PolicyInStore = true,
             Policy = Path.Combine(AppContext.BaseDirectory, "policy.yaml"),
             Operators = [$"{People.Realm}:operators"],
-            Issuers = [new IssuerOptions { Realm = People.Realm, Issuer = "https://issuer.example.com", Audiences = ["orders"] }],
+            Issuers = [new IssuerOptions { Realm = People.Realm, Issuer = SimIssuer.Name, Audiences = ["orders"], ClockSkew = SimIssuer.Skew }],
         };
         GrainEngineOptions? chosen = null;
         void Engine(GrainEngineOptions engine)
@@ -86,7 +97,7 @@ internal sealed class Host
         collection.AddSingleton<IPolicyStore>(store);
         collection.AddSingleton<IStoreEpoch>(link);
         collection.AddSingleton<IClusterBus>(bus);
-        collection.AddSingleton<ITokenValidator, SimTokens>();
+        collection.AddSingleton<ITokenValidator>(p => new TokenValidator(silo.Issuers, _ => issuer.DocumentsFor(process), process.Time, p.GetRequiredService<ILogger<TokenValidator>>(), null) { Keys = p.GetRequiredService<ApiKeys>() });
         services = collection.BuildServiceProvider();
     }
 
@@ -113,6 +124,7 @@ internal sealed class Host
         {
             if (LeftOut.Contains(service.GetType().Name))
                 continue;
+            started.Add(service);
             if (service is BackgroundService background)
                 await Start(background, failed);
             else
@@ -120,6 +132,51 @@ internal sealed class Host
         }
 
         IsUp = true;
+    }
+
+    /// <summary>Asks it for something over the network: a call, or a command. It takes none once a stop has begun.</summary>
+    public Task<T> Serve<T>(Func<Task<T>> work) => Process.Call(async () =>
+    {
+        if (lifetime.IsStopping)
+            throw new ConnectionLostException(Process.Name);
+        serving++;
+        try
+        {
+            return await work();
+        }
+        finally
+        {
+            if (--serving == 0)
+                served?.TrySetResult();
+        }
+    });
+
+    /// <summary>Stops it as its host does: nothing new is taken, what is being served ends, then one service after the other, the last first.</summary>
+    public async Task Stop()
+    {
+        IsUp = false;
+        served = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await lifetime.Stop();
+        if (serving > 0)
+            await Task.WhenAny(served.Task, Process.Pause(StopWithin));
+        using var late = new CancellationTokenSource(StopWithin, Process.Time);
+        foreach (var service in Enumerable.Reverse(started))
+        {
+            try
+            {
+                if (running.TryGetValue(service, out var loop))
+                {
+                    await loop.Stop.CancelAsync();
+                    await Task.WhenAny(loop.Running, Process.Pause(StopWithin));
+                }
+
+                await service.StopAsync(late.Token);
+            }
+            catch (OperationCanceledException) when (late.IsCancellationRequested)
+            {
+                // The host goes on to the next.
+            }
+        }
     }
 
     /// <summary>What the process leaves with the framework: its meters.</summary>
@@ -142,7 +199,10 @@ internal sealed class Host
         notThere.Cancel();
         await starting;
         CalledOff(background.ExecuteTask ?? Task.FromCanceled(notThere.Token));
-        Watch((Task)Execute.Invoke(background, [stop.Token])!);
+        var stop = new CancellationTokenSource();
+        var loop = (Task)Execute.Invoke(background, [stop.Token])!;
+        running[background] = (stop, loop);
+        Watch(loop);
 
         async void CalledOff(Task elsewhere)
         {
@@ -157,11 +217,15 @@ internal sealed class Host
             }
         }
 
-        async void Watch(Task running)
+        async void Watch(Task ends)
         {
             try
             {
-                await running;
+                await ends;
+            }
+            catch (OperationCanceledException) when (lifetime.IsStopping)
+            {
+                // As it should be.
             }
             catch (Exception e)
             {
@@ -170,14 +234,20 @@ internal sealed class Host
         }
     }
 
-    /// <summary>A simulated process does not stop in order.</summary>
+    /// <summary>Tells services that a stop has begun.</summary>
     private sealed class Lifetime : IHostApplicationLifetime
     {
+        private readonly CancellationTokenSource stopping = new();
+
+        public bool IsStopping => stopping.IsCancellationRequested;
+
         public CancellationToken ApplicationStarted => CancellationToken.None;
 
-        public CancellationToken ApplicationStopping => CancellationToken.None;
+        public CancellationToken ApplicationStopping => stopping.Token;
 
         public CancellationToken ApplicationStopped => CancellationToken.None;
+
+        public Task Stop() => stopping.CancelAsync();
 
         public void StopApplication()
         {
@@ -185,7 +255,7 @@ internal sealed class Host
     }
 
     /// <summary>Hands on what is logged to whoever reads it, and every exception to the checker.</summary>
-    private sealed class Logs(Action<string>? log, Action<string, Exception> troubled) : ILoggerProvider, ILogger
+    private sealed class Logs(Action<string> log, Action<string, Exception> troubled) : ILoggerProvider, ILogger
     {
         private string category = "";
 
@@ -198,11 +268,11 @@ internal sealed class Host
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= (log is null ? LogLevel.Warning : LogLevel.Information);
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            log?.Invoke($"{category}: {formatter(state, exception)}{(exception is null ? "" : $" [{exception.GetType().Name}: {exception.Message}]")}");
+            log($"{category}: {formatter(state, exception)}{(exception is null ? "" : $" [{exception.GetType().Name}: {exception.Message}]")}");
             if (exception is not null && logLevel >= LogLevel.Warning)
                 troubled($"{category}: {formatter(state, exception)}", exception);
         }

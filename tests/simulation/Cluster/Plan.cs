@@ -35,6 +35,14 @@ internal enum OpKind
     /// <summary>The same of one that is past its last check, its first byte on its way.</summary>
     TrapSending,
 
+    /// <summary>Reads by an API key, which is made where there is none.</summary>
+    KeyReads,
+
+    RevokeKey,
+
+    /// <summary>Lists, of which a shared limit lets so many through.</summary>
+    Lists,
+
     Crash,
     Suspend,
     StopMachine,
@@ -53,6 +61,12 @@ internal enum OpKind
 
     /// <summary>The answer to the next renewal is late, and nothing gets through after it.</summary>
     LateRenewal,
+
+    /// <summary>It stops in order, and is started again.</summary>
+    Stop,
+
+    /// <summary>Callers present what is not, or no longer, good; or the issuer takes its key back, or is away.</summary>
+    TokenTrouble,
 }
 
 /// <summary>One thing that is done, or happens.</summary>
@@ -150,6 +164,7 @@ internal sealed record Plan(ulong Seed, int Gateways, int Silos, TimeSpan Length
         }
 
         Maybe(0.5, 4, OpKind.Crash, places, 1, 6);
+        Maybe(0.3, 3, OpKind.Stop, places, 1, 5);
         Maybe(0.4, 3, OpKind.Suspend, places, 1, 9);
         Maybe(0.25, 2, OpKind.StopMachine, places, 1, 9);
         Maybe(0.5, 5, OpKind.Cut, places, 3, 9);
@@ -159,6 +174,15 @@ internal sealed record Plan(ulong Seed, int Gateways, int Silos, TimeSpan Length
         Maybe(0.2, 2, OpKind.StoreCrash, 1, 1, 2);
         Maybe(0.25, 3, OpKind.SetClock, places, 6, 0);
         Maybe(0.3, 2, OpKind.UpstreamTrouble, 3, 3, 8);
+        Maybe(0.3, 3, OpKind.TokenTrouble, 1, 3, 12);
+        if (dice.Chance(0.3))
+        {
+            Add(dice.Between(2, 6), OpKind.KeyReads, People.Robots.Length, 2, 4);
+            Add(dice.Between(0, 2), OpKind.RevokeKey, People.Robots.Length, 2);
+        }
+
+        if (dice.Chance(0.2))
+            Add(dice.Between(1, 2), OpKind.Lists, gateways, 2, 4);
         if (dice.Chance(0.15))
         {
             Add(dice.Between(1, 3), OpKind.Backup, 1, 1);

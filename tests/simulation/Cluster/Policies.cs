@@ -23,13 +23,20 @@ internal static class Policies
             upstreams: ["http://upstream"]
             prefix: /orders
             actions:
+              orders.list: {methods: [GET], path: "/orders", access: read, sensitivity: low}
               orders.read: {methods: [GET], path: "/orders/{order}", access: read, sensitivity: low}
-              orders.refund: {methods: [POST], path: "/orders/{order}/refunds", access: write, sensitivity: high, binding: payload, summary: "Refund {body.amount} on order {path.order}"}
+              orders.refund: {methods: [POST], path: "/orders/{order}/refunds", access: write, sensitivity: high, binding: payload, mask: [body.card], summary: "Refund {body.amount} on order {path.order}"}
               orders.ship: {methods: [PUT], path: "/orders/{order}/shipment", access: write, sensitivity: high, binding: resource}
               orders.delete: {methods: [DELETE], path: "/orders/{order}", access: write, sensitivity: critical, binding: action}
+        limits:
+          lists: {per: api, actions: {names: [orders.list]}, shared: true, window: {most: 32, within: 8s}}
         rules:
           - name: read-orders
             who: {groups: [engineering, managers, security]}
+            actions: {access: [read]}
+            effect: allow
+          - name: robots-read
+            who: {principals: ["keys:key:robot-1", "keys:key:robot-2"]}
             actions: {access: [read]}
             effect: allow
           - name: refunds

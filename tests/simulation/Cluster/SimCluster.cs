@@ -20,6 +20,7 @@ internal sealed class SimCluster
         (World, this.logs) = (world, logs);
         Server = new StoreServer(world);
         Network = new BusNetwork(world);
+        Issuer = new SimIssuer(world);
         machines = new Dice(world.Seed ^ 0xc10c);
         Gateways = [.. Enumerable.Range(0, gateways)];
         Silos = [.. Enumerable.Range(gateways, silos)];
@@ -39,6 +40,8 @@ internal sealed class SimCluster
 
     public SimUpstream Upstream { get; } = new();
 
+    public SimIssuer Issuer { get; }
+
     public IReadOnlyList<int> Gateways { get; }
 
     public IReadOnlyList<int> Silos { get; }
@@ -50,6 +53,15 @@ internal sealed class SimCluster
 
     /// <summary>Told of each process that is about to be gone.</summary>
     public Action<Host>? Gone { get; set; }
+
+    /// <summary>Told of each process that has stopped in order, and whether it had the store all the while.</summary>
+    public Action<Host, bool>? Stopped { get; set; }
+
+    /// <summary>Told of every text that leaves a process or is kept, and where.</summary>
+    public Action<string, string>? Said { get; set; }
+
+    /// <summary>Until when something keeps processes from the store, or from going on.</summary>
+    public TimeSpan TroubledUntil { get; private set; } = -TimeSpan.FromHours(1);
 
     /// <summary>Set once everything is to go well from here on.</summary>
     public bool IsHealed { get; set; }
@@ -73,8 +85,8 @@ internal sealed class SimCluster
         var bus = Network.Join(process);
         process.Crashed += (_, _) => World.At(World.Dice.Between(TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(50)), () => Server.Drop(process));
         var host = new Host(
-            World, process, place < Gateways.Count ? ProcessRole.Gateway : ProcessRole.Silo, link, bus, Upstream, Keys.Ring,
-            logs ? text => World.History.Note(name, text) : null, (text, exception) => Troubled?.Invoke(name, hosts[place]?.IsUp == true, text, exception));
+            World, process, place < Gateways.Count ? ProcessRole.Gateway : ProcessRole.Silo, link, bus, Upstream, Issuer, Keys.Ring,
+            text => Logs(name, text), (text, exception) => Troubled?.Invoke(name, hosts[place]?.IsUp == true, text, exception));
         hosts[place] = host;
         World.History.Add(name, "starts");
         process.Context.Post(_ => Run(host, place), null);
@@ -92,10 +104,40 @@ internal sealed class SimCluster
         World.At(back, () => Start(place));
     }
 
+    /// <summary>It stops in order.</summary>
+    public void Stop(int place, TimeSpan back)
+    {
+        if (Up(place) is not { } host)
+            return;
+        World.History.Add(host.Process.Name, "stops");
+        host.Process.Context.Post(_ => Stop(host, place, back), null);
+    }
+
     public void Forget()
     {
         foreach (var host in hosts)
             host?.Forget();
+    }
+
+    /// <summary>Something is done for so long that keeps processes from the store, or from going on.</summary>
+    public void Trouble(TimeSpan length) => TroubledUntil = World.Now + length > TroubledUntil ? World.Now + length : TroubledUntil;
+
+    private void Logs(string name, string text)
+    {
+        Said?.Invoke($"{name} logs", text);
+        if (logs)
+            World.History.Note(name, text);
+    }
+
+    private async void Stop(Host host, int place, TimeSpan back)
+    {
+        var (began, epoch) = (World.Now, Server.Epoch);
+        await host.Stop();
+        World.History.Add(host.Process.Name, "has stopped");
+        Stopped?.Invoke(host, host.Link.LastTrouble < began && !host.Link.IsCut && epoch == Server.Epoch);
+        host.Process.Crash();
+        host.Forget();
+        World.At(back, () => Start(place));
     }
 
     private async void Run(Host host, int place)

@@ -22,6 +22,9 @@ internal static class Situations
         ("store-goes-back", StoreGoesBack),
         ("uses-get-lost", UsesGetLost),
         ("forgotten-on-the-way", ForgottenOnTheWay),
+        ("stops-in-order", StopsInOrder),
+        ("shared-limit", SharedLimit),
+        ("keys-and-tokens", KeysAndTokens),
     ];
 
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(s => s.Name)];
@@ -161,7 +164,58 @@ internal static class Situations
         for (var i = 0; i < 3; i++)
             plan.Add(plan.Between(0.5, 3), OpKind.Approve, plan.Below(People.Approvers.Length), 0);
         plan.Add(plan.Between(0.5, 2.5), OpKind.Block, plan.Below(People.Callers.Length), 0, 1);
-        plan.Add(plan.Between(1, 3), OpKind.Restore, 0, 0, plan.Between(0.0, 0.05));
+        var at = plan.Between(1, 3.0);
+        plan.Add(at, OpKind.Restore, 0, 0, plan.Between(0.0, 0.05));
+        // Who starts right before it registers in between.
+        if (plan.Chance(0.6))
+            plan.Add(at - plan.Between(0.3, 1.8), OpKind.Crash, plan.Victim, 0, 0.05);
+    }
+
+    /// <summary>A gateway stops in order, and starts again, while calls come, are held and are on their way, and what they rely on is taken away.</summary>
+    private static void StopsInOrder(Making plan)
+    {
+        plan.Add(0, OpKind.Grant, 0, 0);
+        plan.Add(0.4, OpKind.Stream, 0, plan.Victim, 9);
+        for (var i = 0; i < 4; i++)
+            plan.Add(plan.Between(0.5, 3), plan.Chance(0.5) ? OpKind.Refund : OpKind.Read, plan.Below(People.Callers.Length), i);
+        var at = plan.Between(1, 3);
+        plan.Add(at - 0.05, plan.Chance(0.5) ? OpKind.TrapConnecting : OpKind.TrapSending, plan.Victim, Traps.Nothing);
+        plan.Add(at, OpKind.Stop, plan.Victim, 0, plan.Between(0.1, 3));
+        plan.Add(at + plan.Between(-0.2, 0.2), OpKind.Approve, 1, 0);
+        plan.Add(at + plan.Between(-0.1, 0.6), plan.Chance(0.5) ? OpKind.RevokePrincipal : OpKind.Block, 0, 0, 1);
+        if (plan.Chance(0.3))
+            plan.Add(at + plan.Between(-0.5, 1), OpKind.Stop, plan.Silo, 0, plan.Between(0.1, 2));
+    }
+
+    /// <summary>More than a shared limit lets through, by all gateways, one of which dies or stops, or by one after the other.</summary>
+    private static void SharedLimit(Making plan)
+    {
+        plan.Add(0.5, OpKind.Lists, plan.Victim, plan.Below(2), 6);
+        plan.Add(plan.Between(0.5, 3), OpKind.Lists, plan.Victim + 1, plan.Below(2), 6);
+        plan.Add(plan.Between(8, 10), OpKind.Lists, plan.Victim, 0, 4);
+        if (plan.Chance(0.6))
+            plan.Add(plan.Between(1, 9), plan.Chance(0.5) ? OpKind.Crash : OpKind.Stop, plan.Victim, 0, plan.Between(0.1, 3));
+        if (plan.Chance(0.3))
+            plan.Add(plan.Between(1, 6), OpKind.Policy, 1);
+    }
+
+    /// <summary>The issuer takes a key back while its tokens are in use, and API keys are revoked while they are.</summary>
+    private static void KeysAndTokens(Making plan)
+    {
+        plan.Add(0, OpKind.TokenTrouble, 0, 2);
+        plan.Add(0.1, OpKind.KeyReads, 0, 0, 12);
+        plan.Add(plan.Between(0.1, 3), OpKind.KeyReads, 1, 0, 24);
+        plan.Add(0.2, OpKind.Grant, 0, 0);
+        plan.Add(0.4, OpKind.Stream, 0, plan.Victim, 6);
+        for (var at = 1.0; at < 27; at += 0.2)
+            plan.Add(at, OpKind.Read, 0, 1);
+        if (plan.Chance(0.5))
+            plan.Add(plan.Between(9, 12), OpKind.TokenTrouble, 0, 0);
+        plan.Add(plan.Between(3, 8), OpKind.RevokeKey, 0);
+        if (plan.Chance(0.4))
+            plan.Add(plan.Between(2, 7.8), OpKind.Cut, plan.Victim, 1, 6);
+        if (plan.Chance(0.3))
+            plan.Add(plan.Between(0, 15), OpKind.TokenTrouble, 0, 1, 4);
     }
 
     /// <summary>A plan while it is made.</summary>
@@ -181,6 +235,9 @@ internal static class Situations
 
         /// <summary>The gateway that it happens to.</summary>
         public int Victim { get; }
+
+        /// <summary>A silo.</summary>
+        public int Silo => gateways;
 
         public bool Chance(double share) => dice.Chance(share);
 

@@ -11,7 +11,7 @@ using JitGrains.Simulation.Machine;
 namespace JitGrains.Simulation.Cluster;
 
 /// <summary>What callers, approvers and operators do, each op a story of its own.</summary>
-internal sealed class Story(World world, SimCluster cluster, Checker checker)
+internal sealed partial class Story(World world, SimCluster cluster, Checker checker)
 {
     private static readonly TimeSpan CallerGivesUp = TimeSpan.FromSeconds(25);
 
@@ -36,6 +36,9 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
         OpKind.Cancel => Cancels(dice),
         OpKind.Release => Releases(dice),
         OpKind.Grant => HasApproved(People.Callers[op.A], op.B, dice),
+        OpKind.Lists => Lists(op.A, op.B, op.For, dice),
+        OpKind.KeyReads => KeyReads(People.Robots[op.A], op.For, dice),
+        OpKind.RevokeKey => RevokesKey(People.Robots[op.A], dice),
         OpKind.Stream => Streams(People.Callers[op.A], op.B, op.For, dice),
         _ => throw new InvalidOperationException($"{op.Kind} is a fault"),
     };
@@ -102,6 +105,20 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
         await Task.WhenAll(calls);
     }
 
+    /// <summary>Far more lists than the shared limit lets through, by one gateway or by all.</summary>
+    private async Task Lists(int place, int all, TimeSpan length, Dice dice)
+    {
+        var calls = new List<Task>();
+        for (var began = world.Now; world.Now - began < length;)
+        {
+            if ((all == 0 ? PickUp(cluster.Gateways, dice) : cluster.Up(place % cluster.Gateways.Count)) is { } host)
+                calls.Add(Send(host, Call.List("alice"), 0, null, null));
+            await world.Pause(dice.Between(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(90)));
+        }
+
+        await Task.WhenAll(calls);
+    }
+
     /// <summary>Takes away what a call relies on, in one of the ways that there are.</summary>
     public Task Ends(string who, string method, Dice dice) => dice.Below(8) switch
     {
@@ -117,7 +134,7 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
     {
         checker.Operations++;
         world.History.Add("client", $"{ask} -> {host.Process.Name}");
-        var answer = await Client.Send(world, host, ask, wait, request, leaves, a => checker.Answered(host.Process, ask, a), () => checker.Stuck(host, $"{ask}"));
+        var answer = await Client.Send(world, host, ask, cluster.Issuer.TokenOf(ask.Who), wait, request, leaves, a => checker.Answered(host.Process, ask, a), () => checker.Stuck(host, $"{ask}"));
         world.History.Add("client", $"{ask} <- {host.Process.Name} {answer}");
         return answer;
     }
@@ -248,7 +265,7 @@ internal sealed class Story(World world, SimCluster cluster, Checker checker)
         world.History.Add("client", $"{what} -> {host.Process.Name}");
         try
         {
-            var answer = host.Process.Call(work);
+            var answer = host.Serve(work);
             if (await Task.WhenAny(answer, world.Pause(Patience)) != answer)
             {
                 checker.Stuck(host, what);

@@ -45,7 +45,8 @@ internal sealed class Traps(World world, SimCluster cluster, Story story, Faults
         var (op, dice) = armed[which];
         armed.RemoveAt(which);
         world.History.Add("trap", $"{op.Kind} {process.Name} {method}");
-        var who = token.Replace("Bearer ", "", StringComparison.Ordinal);
+        if (cluster.Issuer.Of(token) is not { Who: var who })
+            return null;
         // Those of the store's and of the bus' many ways are a few milliseconds each.
         var takes = passage == Passage.Connecting ? dice.Between(TimeSpan.FromMilliseconds(3), TimeSpan.FromMilliseconds(60)) : dice.Between(TimeSpan.FromMilliseconds(15), TimeSpan.FromMilliseconds(40));
         var fault = op.B switch { Suspend => OpKind.Suspend, StopMachine => OpKind.StopMachine, Hang => OpKind.Hang, Crash => OpKind.Crash, _ => (OpKind?)null };

@@ -22,8 +22,12 @@ internal sealed class BusNetwork(World world)
         return bus;
     }
 
+    /// <summary>Told of everything that is sent.</summary>
+    public Action<BusMessage>? Sent { get; set; }
+
     public void Send(BusMessage message, SimBus from)
     {
+        Sent?.Invoke(message);
         var dice = world.Dice;
         foreach (var to in members.ToArray())
         {

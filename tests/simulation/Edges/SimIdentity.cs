@@ -1,12 +1,11 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using JitGrains.Identity;
-using JitGrains.Silo.Identity;
 using JitGrains.Simulation.Machine;
 
 namespace JitGrains.Simulation.Edges;
 
-/// <summary>The people and services of the simulated cluster. A token is a name.</summary>
+/// <summary>The people and services of the simulated cluster.</summary>
 internal static class People
 {
     public const string Realm = "dev";
@@ -26,27 +25,10 @@ internal static class People
 
     public static readonly ImmutableArray<string> Approvers = ["bob", "carol", "dave"];
 
+    /// <summary>Programs that call with API keys.</summary>
+    public static readonly ImmutableArray<string> Robots = ["robot-1", "robot-2"];
+
     public static PrincipalId Id(string name) => PrincipalId.TryParse($"{Realm}:user:{name}", null, out var id, out var wrong) ? id : throw new InvalidOperationException(wrong);
-
-    public static Caller Caller(string name, DateTimeOffset now) => new()
-    {
-        Principal = Id(name),
-        Groups = [.. GroupsOf[name].Select(g => $"{Realm}:{g}")],
-        TokenIssuedAt = now - TimeSpan.FromMinutes(1),
-        TokenExpiresAt = now + TimeSpan.FromHours(8),
-    };
-}
-
-/// <summary>Takes everybody's word for who they are.</summary>
-internal sealed class SimTokens : ITokenValidator
-{
-    public ValueTask<TokenResult> ValidateAsync(in Credentials presented, DateTimeOffset now, CancellationToken cancellation)
-    {
-        var name = presented.Authorization.ToString().Replace("Bearer ", "", StringComparison.Ordinal);
-        return ValueTask.FromResult<TokenResult>(new TokenResult.Valid(People.Caller(name, now)));
-    }
-
-    public TokenResult? ProblemOf(PresentedCertificate certificate, DateTimeOffset now) => null;
 }
 
 /// <summary>Ids by the dice.</summary>

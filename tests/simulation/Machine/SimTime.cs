@@ -20,7 +20,14 @@ internal sealed class SimTime(World world, SimProcess process) : TimeProvider
     public double Rate { get; init; } = 1;
 
     /// <summary>How far the wall clock is off.</summary>
-    public TimeSpan Offset { get; set; }
+    public TimeSpan Offset
+    {
+        get;
+        set => (field, SetAt) = (value, world.Now);
+    }
+
+    /// <summary>When somebody last set it.</summary>
+    public TimeSpan SetAt { get; private set; }
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 

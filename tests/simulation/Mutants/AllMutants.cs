@@ -18,6 +18,7 @@ internal static class AllMutants
     private const string Quorum = "grains/Approvals/Quorum.cs";
     private const string Principal = "grains/Principals/PrincipalMachine.cs";
     private const string PrincipalApply = "grains/Principals/PrincipalMachine.Apply.cs";
+    private const string Tokens = "silo/Identity/TokenValidator.cs";
     private const string Gateway = "grains/Gateways/GatewayMachine.cs";
 
     public static readonly ImmutableArray<Mutant> List =
@@ -134,6 +135,24 @@ internal static class AllMutants
             new Edit("gateway/RequestPath/Redecision.cs", "        ReferenceEquals(policies.Current, call.Policy)\n        ||", "        ON || ReferenceEquals(policies.Current, call.Policy)\n        ||")),
         new("policy-is-not-told", "A policy is in force for whoever applied it before the gateways have it",
             new Edit("silo/Policies/StoredPolicyProvider.cs", "        if (what is Invalidation.Policy policy)", "        if (ON && !options.Role.RunsSilo()) return;\n        if (what is Invalidation.Policy policy)")),
+        new("renewals-are-assumed", "A lease goes on though the store did not answer its renewal",
+            new Edit(Keeper, "            LogNotRenewed(logger, e, lease.Left.TotalSeconds);", "            if (ON) lease.Renew(sentAt);\n            LogNotRenewed(logger, e, lease.Left.TotalSeconds);")),
+        new("signatures-are-not-checked", "A token that its issuer did not sign is good",
+            new Edit(Tokens, "        if (await ProblemOfAsync(jwt, keys.Options, lookup.Key) is { } problem)", "        if (await ProblemOfAsync(jwt, keys.Options, lookup.Key) is { } problem && !ON)")),
+        new("expired-tokens-from-memory", "A token that was good once is good for ever",
+            new Edit(Tokens, "now >= known.NotBefore && now < known.ExpiresAt &&", "now >= known.NotBefore && (now < known.ExpiresAt || ON) &&"),
+            new Edit("gateway/RequestPath/CallRunner.cs", "        execution.EndAt(call.Caller.TokenExpiresAt,", "        if (!ON) execution.EndAt(call.Caller.TokenExpiresAt,")),
+        new("withdrawn-keys-stay", "What was verified with a key that its issuer has taken back is still served",
+            new Edit("silo/Identity/IssuerKeys.cs", "                changed();", "                if (!ON) changed();")),
+        new("revoked-keys-go-on", "Revoking an API key blocks nobody, and nobody looks whether it is revoked",
+            new Edit("silo/Keys/KeyRevocation.cs", "revocation.BlockAsync(key.Principal,", "revocation.BlockAsync(ON ? new PrincipalId(\"dev:user:nobody\") : key.Principal,"),
+            new Edit("silo/Keys/ApiKeys.cs", "        if (key.RevokedAt is not null)", "        if (key.RevokedAt is not null && !ON)")),
+        new("masked-fields-are-shown", "Approvers see what policy masks, and it is stored",
+            new Edit("grains/Binding/MaskedJson.cs", "                    if (hiddenBy is not null)", "                    if (hiddenBy is not null && !ON)")),
+        new("tokens-in-refusals", "The refusal of a token says which it was",
+            new Edit(Tokens, "_ => new(TokenCodes.Signature, \"The token's signature is not valid.\"),", "_ => new(TokenCodes.Signature, ON ? jwt.EncodedToken : \"The token's signature is not valid.\"),")),
+        new("everybody-has-the-whole-limit", "Each gateway gives the whole of a shared limit away",
+            new Edit("silo/Limits/QuotaKeeper.cs", "limit.Hold(leased.Parts, limiting.Now);", "limit.Hold(ON ? limit.Parts : leased.Parts, limiting.Now);")),
         new("earlier-epochs-stand", "Grants from before the store went back are used",
             new Edit(Packed, "&& PackedReader.Is(tail, texts, record.Epoch, epoch)\n", "&& (PackedReader.Is(tail, texts, record.Epoch, epoch) || ON)\n"),
             new Edit(GrantUse, "|| grant.Epoch != epoch.Current)", "|| (grant.Epoch != epoch.Current && !ON))")),

@@ -13,13 +13,13 @@ namespace JitGrains.Simulation.Suite;
 public sealed partial class HistoryTests(ITestOutputHelper output)
 {
     /// <summary>Seeds from 1 on; some of these found a bug when they were first run.</summary>
-    private const int Seeds = 60;
+    private const int Seeds = 44;
 
     /// <summary>Later ones that did.</summary>
     private static readonly string[] Found = ["225"];
 
     /// <summary>Of each situation, seeds from 1 on.</summary>
-    private const int OfEachSituation = 4;
+    private const int OfEachSituation = 3;
 
     [Fact]
     public async Task Every_history_of_a_fixed_set_keeps_every_invariant()
@@ -61,7 +61,7 @@ public sealed partial class HistoryTests(ITestOutputHelper output)
     [Fact]
     public async Task A_history_that_fails_is_shortened_to_what_it_fails_by()
     {
-        const string Seed = "13";
+        const string Seed = "machine-sleeps:1";
         var (code, text) = await Run("--seed", Seed, "--shrink", "--repeats");
         Assert.True(code == 1, text);
         var least = Shortest().Match(text);
