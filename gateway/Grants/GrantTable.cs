@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using JitGrains.Identity;
 
 namespace JitGrains.Gateway.Grants;
@@ -14,12 +11,13 @@ internal sealed class GrantTable
 {
     private const int Fewest = 1_024;
 
-    /// <summary>A line of a processor's caches, in bytes, and how many of them are fetched ahead: a caller's with some grants fit.</summary>
-    private const int Line = 64;
-    private const int Lines = 16;
-
     /// <summary>Where something was taken out: the search goes on.</summary>
     private static readonly byte[] Gone = [];
+
+    private static int numbers;
+
+    /// <summary>No other table of the process has it.</summary>
+    private readonly int number = Interlocked.Increment(ref numbers);
 
     private Slot[] slots = new Slot[Fewest];
     private int taken;
@@ -45,18 +43,22 @@ internal sealed class GrantTable
         }
     }
 
-    /// <summary>Has the processor fetch what is there for the caller, where it can, while it goes on with something else. Says nothing and changes nothing.</summary>
-    public void Expect(in CallerHash caller)
+    /// <summary>The same, which is then noted with the caller: nobody has to search for it until it changes.</summary>
+    public byte[]? Find(Caller caller)
     {
-        var now = Volatile.Read(ref slots);
-        if (Sse.IsSupported && now[(int)caller.A & (now.Length - 1)].Data is { } data)
-            Fetch(data);
+        // It goes with the caller's key. Whatever is taken out of a table is dropped, so what is noted and is not is there still.
+        if (caller.Noted is { } noted && GrantsSnapshot.Head(noted).Table == number && !GrantsSnapshot.IsDropped(noted))
+            return noted;
+        var found = Find(caller.KeyHash);
+        caller.Noted = found;
+        return found;
     }
 
     /// <summary>Puts these in, in the place of those that are there for the caller.</summary>
     public void Put(in CallerHash caller, byte[] data)
     {
         _ = TakeOut(caller);
+        GrantsSnapshot.Head(data).Table = number;
         // Never more than half of the slots, so that a search is short, and ends.
         if ((taken + 1) * 2 > slots.Length)
             MakeAnew();
@@ -65,7 +67,7 @@ internal sealed class GrantTable
         count++;
     }
 
-    /// <summary>Takes the caller's out; null where there are none.</summary>
+    /// <summary>Takes the caller's out and drops them; null where there are none.</summary>
     public byte[]? TakeOut(in CallerHash caller)
     {
         for (var at = (int)caller.A; slots[at & (slots.Length - 1)].Data is { } data; at++)
@@ -77,7 +79,7 @@ internal sealed class GrantTable
         return null;
     }
 
-    /// <summary>Takes out any one; null where there is none.</summary>
+    /// <summary>Takes out any one and drops it; null where there is none.</summary>
     public byte[]? TakeOutAny()
     {
         for (var i = 0; i < slots.Length; i++)
@@ -90,20 +92,13 @@ internal sealed class GrantTable
         return null;
     }
 
-    // A hint: where the array was moved or ends before, something else is fetched, and nothing is read by the program.
-    private static unsafe void Fetch(byte[] data)
-    {
-        var start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(data));
-        for (var i = 0; i < Lines; i++)
-            Sse.Prefetch0(start + (i * Line));
-    }
-
     private static bool IsOf(byte[] data, in CallerHash caller) => data.Length > 0 && GrantsSnapshot.Head(data).Caller == caller;
 
-    private byte[]? Empty(ref Slot slot)
+    private byte[] Empty(ref Slot slot)
     {
         count--;
-        var data = slot.Data;
+        var data = slot.Data!;
+        GrantsSnapshot.Drop(data);
         Volatile.Write(ref slot.Data, Gone);
         return data;
     }

@@ -33,7 +33,7 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
     /// <exception cref="TimeoutException">They could not be loaded in time, or changed all the while.</exception>
     public ValueTask<GrantsSnapshot> Get(Caller caller)
     {
-        if (table.Find(caller.KeyHash) is not { } data)
+        if (table.Find(caller) is not { } data)
             return Read(caller.Key, caller.KeyHash);
         metrics.ViewLookup(hit: true);
         return ValueTask.FromResult(new GrantsSnapshot(data, memory));
@@ -43,17 +43,13 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
     public GrantsSnapshot? Check(Caller caller, Grant told) =>
         told.CallerKey == caller.Key && verifier.Verify(told) ? new GrantsSnapshot(new GrantPacker(memory.Texts).Pack(caller.KeyHash, [new ActiveGrant(told, told.Uses)]), memory) : null;
 
-    /// <summary>Says that somebody calls whose grants may be asked for: they are fetched from memory while something else is decided.</summary>
-    public void Expect(Caller caller) => table.Expect(caller.KeyHash);
-
     /// <summary>Forgets a caller's grants: whoever looks from now on reads them anew.</summary>
     public void Drop(string callerKey)
     {
         var hash = CallerHash.Of(callerKey);
         lock (gate)
         {
-            if (table.TakeOut(hash) is { } data)
-                GrantsSnapshot.Drop(data);
+            _ = table.TakeOut(hash);
             if (loads.Remove(callerKey, out var load))
                 load.IsDropped = true;
         }
@@ -64,8 +60,10 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
     {
         lock (gate)
         {
-            while (table.TakeOutAny() is { } data)
-                GrantsSnapshot.Drop(data);
+            while (table.TakeOutAny() is not null)
+            {
+            }
+
             foreach (var load in loads.Values)
                 load.IsDropped = true;
             loads.Clear();
@@ -158,8 +156,9 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
         if (table.Count < options.MaxViews)
             return;
         // Any will do: what is needed again is read again.
-        for (var i = Math.Max(1, options.MaxViews / 16); i > 0 && table.TakeOutAny() is { } data; i--)
-            GrantsSnapshot.Drop(data);
+        for (var i = Math.Max(1, options.MaxViews / 16); i > 0 && table.TakeOutAny() is not null; i--)
+        {
+        }
     }
 
     /// <summary>One read of a caller's grants, and all who wait for it.</summary>

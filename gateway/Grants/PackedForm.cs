@@ -36,8 +36,8 @@ internal struct PackedHead
     /// <summary>Where the actors' names are listed, in the tail.</summary>
     public int Actors;
 
-    /// <summary>To a multiple of eight.</summary>
-    public int Unused;
+    /// <summary>The number of the table that it was put into, or 0.</summary>
+    public int Table;
 
     /// <summary>
     /// What grants and calls are compared by first: equal where action and binding are, and where it is bound the resource. That of two

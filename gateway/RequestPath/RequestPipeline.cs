@@ -35,7 +35,6 @@ internal sealed class RequestPipeline(
     CallRunner runner,
     Redecision redecision,
     ExecutionRegistry registry,
-    GrantViews views,
     RestrictionsCopy restrictions,
     IGatewayLease lease,
     CallLimiter limiter,
@@ -91,7 +90,6 @@ internal sealed class RequestPipeline(
 
         if (await Authenticate(context, tokens, limiter.Limiting, metrics, time, outline.Api) is not { } caller)
             return;
-        views.Expect(caller);
         if (restrictions.Current.IsBlocked(caller))
             await Stop(context, request, caller, policy, outline, new AuditField("blocked", "true"), Problems.Blocked);
         else if (limits?.Admits(outline.Api, caller) == false)

@@ -50,14 +50,28 @@ public sealed record Caller
     /// <summary><see cref="Key"/>'s hash.</summary>
     public CallerHash KeyHash => remembered.Of(this).KeyHash;
 
+    /// <summary>
+    /// What whoever serves the caller's calls has noted with it, to find it at the next one; null at first. Says nothing of the
+    /// caller, and a copy with another <see cref="Key"/> has none. Thread-safe.
+    /// </summary>
+    public byte[]? Noted
+    {
+        get => Volatile.Read(ref remembered.Of(this).Noted);
+        set => Volatile.Write(ref remembered.Of(this).Noted, value);
+    }
+
     /// <summary>How and when the subject signed in, as far as the token says.</summary>
     public SignIn SignIn => remembered.Of(this).SignIn;
 
     /// <summary><see cref="Key"/> and <see cref="Excluded"/>: calls that differ in either are never one ask.</summary>
     public string AskKey => Excluded.IsDefaultOrEmpty ? Key : string.Join("^^", Excluded.Select(p => p.Value).Prepend(Key));
 
-    /// <summary>The groups in a row: going through a hash set costs more than what is done with each.</summary>
-    internal ReadOnlySpan<string> GroupList => remembered.Of(this).Groups;
+    /// <summary>Which rules of a policy may be about the caller, as that policy numbers them; 0 at first. Thread-safe.</summary>
+    internal long Profile
+    {
+        get => Volatile.Read(ref remembered.Of(this).Profile);
+        set => Volatile.Write(ref remembered.Of(this).Profile, value);
+    }
 
     /// <summary>Everybody behind the call; none of them ever counts as its approver.</summary>
     public ImmutableArray<PrincipalId> Involved => [Principal, .. Actors, .. Excluded];
@@ -79,7 +93,7 @@ public sealed record Caller
             if (Volatile.Read(ref made) is { } known && known.Principal == caller.Principal && known.Actors == caller.Actors && ReferenceEquals(known.From, caller.Groups) && ReferenceEquals(known.Claims, caller.Claims))
                 return known;
             var key = KeyOf(caller.Principal, caller.Actors);
-            var fresh = new Made(caller.Principal, caller.Actors, caller.Groups, caller.Claims, key, CallerHash.Of(key), [.. caller.Groups], SignIn.Of(caller.Claims));
+            var fresh = new Made(caller.Principal, caller.Actors, caller.Groups, caller.Claims, key, CallerHash.Of(key), SignIn.Of(caller.Claims));
             Volatile.Write(ref made, fresh);
             return fresh;
         }
@@ -98,8 +112,11 @@ public sealed record Caller
         ImmutableDictionary<string, JsonElement> Claims,
         string Key,
         CallerHash KeyHash,
-        string[] Groups,
-        SignIn SignIn);
+        SignIn SignIn)
+    {
+        public byte[]? Noted;
+        public long Profile;
+    }
 }
 
 /// <summary>The one thing that a token is for.</summary>

@@ -13,9 +13,11 @@ internal sealed record WhoSelector(bool Anyone, FrozenSet<PrincipalId> Principal
     /// Whether the rule is about this caller. A listed principal that only acts for the subject makes it unknown: what
     /// restricts the actor restricts the call, what the actor may do is not thereby the subject's.
     /// </summary>
-    public Truth Evaluate(in ConditionContext context)
+    public Truth Evaluate(in ConditionContext context) => Evaluate(IsNamed(context.Caller!), context);
+
+    /// <summary>The same where it is known whether it names the caller.</summary>
+    public Truth Evaluate(Truth named, in ConditionContext context)
     {
-        var named = IsNamed(context.Caller!);
         if (Actors is not null && named != Truth.False)
             named = named.And(Actors.Evaluate(context.Caller!));
         return named == Truth.False ? named : named.And(Claims.Evaluate(context));
@@ -23,7 +25,7 @@ internal sealed record WhoSelector(bool Anyone, FrozenSet<PrincipalId> Principal
 
     public Truth IsNamed(Caller caller)
     {
-        if (Anyone || Principals.Contains(caller.Principal) || Overlaps(caller.GroupList))
+        if (Anyone || Principals.Contains(caller.Principal) || Overlaps(caller.Groups))
             return Truth.True;
         foreach (var actor in caller.Actors)
         {
@@ -34,7 +36,7 @@ internal sealed record WhoSelector(bool Anyone, FrozenSet<PrincipalId> Principal
         return Truth.False;
     }
 
-    private bool Overlaps(ReadOnlySpan<string> groups)
+    private bool Overlaps(ImmutableHashSet<string> groups)
     {
         if (Groups.Count == 0)
             return false;

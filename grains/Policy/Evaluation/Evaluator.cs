@@ -10,15 +10,14 @@ namespace JitGrains.Policy.Evaluation;
 internal sealed class Evaluator
 {
     private static readonly PolicyDecision NoMatch = new PolicyDecision.Deny(null);
-    /// <summary>Rules of one effect that may be about one caller; where there are more, all are looked at.</summary>
-    private const int MostSelected = 64;
-
     private readonly FrozenDictionary<string, ActionRules> byAction;
+    private readonly CallerProfiles profiles;
 
     public Evaluator(ImmutableArray<CompiledRule> rules, IEnumerable<ActionDefinition> actions)
     {
         Rules = rules;
-        byAction = actions.ToFrozenDictionary(a => a.Name, a => new ActionRules([.. rules.Where(r => r.Actions.Selects(a))]), StringComparer.Ordinal);
+        byAction = actions.Index().ToFrozenDictionary(a => a.Item.Name, a => new ActionRules(a.Index, [.. rules.Where(r => r.Actions.Selects(a.Item))]), StringComparer.Ordinal);
+        profiles = new CallerProfiles(rules, byAction.Count);
     }
 
     /// <summary>In the order of the files.</summary>
@@ -30,27 +29,29 @@ internal sealed class Evaluator
         if (!byAction.TryGetValue(input.Action.Name, out var rules))
             return NoMatch;
         var context = ContextOf(input);
-        Span<int> room = stackalloc int[MostSelected];
-        var deny = rules.Deny.About(input.Caller, room);
-        for (var i = 0; i < deny.Count; i++)
+        var concerned = profiles.Of(input.Caller, rules);
+        foreach (var deny in concerned.Deny)
         {
-            if (Applies(deny[i], context) != Truth.False)
-                return deny[i].Deny;
+            if (deny.Applies(context) != Truth.False)
+                return deny.Rule.Deny;
         }
 
         CompiledRule? allow = null, unsigned = null;
-        var allowing = rules.Allow.About(input.Caller, room);
-        for (var i = 0; i < allowing.Count && allow is null; i++)
+        foreach (var allowing in concerned.Allow)
         {
-            if (Applies(allowing[i], context) != Truth.True)
+            if (allowing.Applies(context) != Truth.True)
                 continue;
-            if (allowing[i].IsSignedIn(context))
-                allow = allowing[i];
-            else
-                unsigned ??= allowing[i];
+            if (!allowing.Rule.IsSignedIn(context))
+            {
+                unsigned ??= allowing.Rule;
+                continue;
+            }
+
+            allow = allowing.Rule;
+            break;
         }
 
-        var demanding = Demanding(rules.Approve.About(input.Caller, room), context, out var mayAsk);
+        var demanding = Demanding(concerned.Approve, context, out var mayAsk);
         if (demanding.IsEmpty)
             return allow?.Allow ?? unsigned?.Challenge ?? NoMatch;
         if (!mayAsk && allow is null)
@@ -103,30 +104,19 @@ internal sealed class Evaluator
 
     // An approve rule both restricts and lets ask. It restricts whomever it may be about; it lets only those ask whom it
     // is certainly about.
-    private static ImmutableArray<CompiledRule> Demanding(RuleSet.Selected rules, in ConditionContext context, out bool mayAsk)
+    private static ImmutableArray<CompiledRule> Demanding(ConcernedRule[] rules, in ConditionContext context, out bool mayAsk)
     {
         mayAsk = false;
         var demanding = ImmutableArray<CompiledRule>.Empty;
-        for (var i = 0; i < rules.Count; i++)
+        foreach (var concerned in rules)
         {
-            var who = rules[i].Who.Evaluate(context);
-            if (who == Truth.False || rules[i].When.Evaluate(context) == Truth.False)
+            var (rule, who) = (concerned.Rule, concerned.Who(context));
+            if (who == Truth.False || rule.When.Evaluate(context) == Truth.False)
                 continue;
             mayAsk |= who == Truth.True;
-            demanding = demanding.IsEmpty ? rules[i].Alone : demanding.Add(rules[i]);
+            demanding = demanding.IsEmpty ? rule.Alone : demanding.Add(rule);
         }
 
         return demanding;
-    }
-
-    private sealed class ActionRules(ImmutableArray<CompiledRule> rules)
-    {
-        public RuleSet Deny { get; } = Of(rules, RuleEffect.Deny);
-
-        public RuleSet Approve { get; } = Of(rules, RuleEffect.Approve);
-
-        public RuleSet Allow { get; } = Of(rules, RuleEffect.Allow);
-
-        private static RuleSet Of(ImmutableArray<CompiledRule> rules, RuleEffect effect) => new(rules.Where(r => r.Effect == effect));
     }
 }

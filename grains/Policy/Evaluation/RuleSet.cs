@@ -6,7 +6,7 @@ namespace JitGrains.Policy.Evaluation;
 
 /// <summary>
 /// Rules of one effect for one action. Of many, only those are looked at that name the caller, one of its groups or its
-/// actors, or nobody in particular: no other can be about it. Immutable and thread-safe; looking allocates nothing.
+/// actors, or nobody in particular: no other can be about it. Immutable and thread-safe.
 /// </summary>
 internal sealed class RuleSet
 {
@@ -34,57 +34,21 @@ internal sealed class RuleSet
     /// <summary>All of them, in the order of the files.</summary>
     public ImmutableArray<CompiledRule> All { get; }
 
-    /// <summary>Those that may be about the caller, in the order of the files. Allocates nothing where they fit into the room.</summary>
-    /// <param name="caller">The caller.</param>
-    /// <param name="room">Where their numbers are put.</param>
-    public Selected About(Caller caller, Span<int> room)
+    /// <summary>Those that may be about the caller, in the order of the files.</summary>
+    public ConcernedRule[] About(Caller caller)
     {
-        if (All.Length <= Few)
-            return new Selected(this, [], All.Length, everyone: true);
-        var count = 0;
-        var fits = Add(forAnyone, room, ref count);
-        if (byGroup.Count > 0)
+        IEnumerable<int> numbers = Enumerable.Range(0, All.Length);
+        if (All.Length > Few)
         {
-            foreach (var group in caller.GroupList)
-                fits = fits && (!byGroup.TryGetValue(group, out var rules) || Add(rules, room, ref count));
-        }
-
-        if (byPrincipal.Count > 0)
-        {
-            fits = fits && (!byPrincipal.TryGetValue(caller.Principal, out var own) || Add(own, room, ref count));
+            var some = new SortedSet<int>(forAnyone);
+            foreach (var group in caller.Groups)
+                some.UnionWith(byGroup.GetValueOrDefault(group, []));
+            some.UnionWith(byPrincipal.GetValueOrDefault(caller.Principal, []));
             foreach (var actor in caller.Actors)
-                fits = fits && (!byPrincipal.TryGetValue(actor, out var acting) || Add(acting, room, ref count));
+                some.UnionWith(byPrincipal.GetValueOrDefault(actor, []));
+            numbers = some;
         }
 
-        return fits ? new Selected(this, room[..count], count, everyone: false) : new Selected(this, [], All.Length, everyone: true);
-    }
-
-    // Kept in order, each once; mostly a few come one after the other.
-    private static bool Add(int[] rules, Span<int> room, ref int count)
-    {
-        foreach (var rule in rules)
-        {
-            var at = room[..count].BinarySearch(rule);
-            if (at >= 0)
-                continue;
-            if (count == room.Length)
-                return false;
-            at = ~at;
-            room[at..count].CopyTo(room[(at + 1)..]);
-            room[at] = rule;
-            count++;
-        }
-
-        return true;
-    }
-
-    /// <summary>Rules that may be about a caller.</summary>
-    internal readonly ref struct Selected(RuleSet set, ReadOnlySpan<int> numbers, int count, bool everyone)
-    {
-        private readonly ReadOnlySpan<int> numbers = numbers;
-
-        public int Count => count;
-
-        public CompiledRule this[int index] => set.All[everyone ? index : numbers[index]];
+        return [.. numbers.Select(n => new ConcernedRule(All[n], All[n].Who.IsNamed(caller))).Where(r => r.Named != Truth.False)];
     }
 }

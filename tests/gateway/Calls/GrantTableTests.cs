@@ -56,6 +56,40 @@ public class GrantTableTests
     }
 
     [Fact]
+    public void What_is_noted_with_a_caller_is_found_while_it_is_in_that_table_and_no_longer()
+    {
+        var caller = new Caller { Principal = Sample.Alice, TokenIssuedAt = Sample.Start, TokenExpiresAt = Sample.Start.AddHours(1) };
+        var other = caller with { Actors = [Sample.Bob] };
+        var (one, two) = (new GrantTable(), new GrantTable());
+        var (inOne, inTwo, others) = (Data(caller.KeyHash), Data(caller.KeyHash), Data(other.KeyHash));
+        one.Put(caller.KeyHash, inOne);
+        two.Put(caller.KeyHash, inTwo);
+        one.Put(other.KeyHash, others);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Same(inOne, one.Find(caller));
+            Assert.Same(inOne, one.Find(caller));
+            Assert.Same(inTwo, two.Find(caller));
+            Assert.Same(others, one.Find(other));
+            Assert.Same(others, one.Find(caller with { Actors = [Sample.Bob] }));
+        }
+
+        Assert.Same(inOne, one.Find(caller));
+        var anew = Data(caller.KeyHash);
+        one.Put(caller.KeyHash, anew);
+        Assert.Same(anew, one.Find(caller));
+        one.TakeOut(caller.KeyHash);
+        Assert.Null(one.Find(caller));
+        Assert.Same(inTwo, two.Find(caller));
+        while (two.TakeOutAny() is not null)
+        {
+        }
+
+        Assert.Null(two.Find(caller));
+        Assert.Same(others, one.Find(other));
+    }
+
+    [Fact]
     public async Task Whoever_searches_finds_what_was_put_there_and_nobody_elses()
     {
         const int Callers = 600;
