@@ -57,7 +57,7 @@ public class CallerProfileTests
         foreach (var size in (int[])[1, 60, 400, 4_000_000])
         {
             var profiles = new CallerProfiles(rules, Actions, size);
-            for (var n = 0; n < 2_000; n++)
+            for (var n = 0; n < 1_000; n++)
             {
                 var (caller, action) = (callers[random.Next(callers.Length)], actions[random.Next(Actions)]);
                 var (expected, concerned) = (action.About(caller), profiles.Of(caller, action));
@@ -85,7 +85,7 @@ public class CallerProfileTests
             await Task.WhenAll(Enumerable.Range(0, 4).Select(seed => Task.Run(() =>
             {
                 var random = new Random(seed);
-                for (var n = 0; n < 20_000; n++)
+                for (var n = 0; n < 5_000; n++)
                 {
                     var (caller, action) = (random.Next(callers.Length), random.Next(Actions));
                     Assert.True(expected[caller][action].Allow.AsSpan().SequenceEqual(profiles.Of(callers[caller], actions[action]).Allow));
