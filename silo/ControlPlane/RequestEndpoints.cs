@@ -70,16 +70,19 @@ internal static class RequestEndpoints
         if (body.Finish() is { } malformed)
             return malformed;
 
-        var (request, problem) = await FindAsync(id, http, access, readModel);
-        if (request is null)
-            return problem!;
         var caller = http.Caller();
-        if (VoteFreshness.ProblemOf(caller, time.GetUtcNow(), options.VoteTokenAge) is { } stale)
-            return stale;
+        var stale = VoteFreshness.ProblemOf(caller, time.GetUtcNow(), options.VoteTokenAge);
+        // Otherwise whether the caller may know of it is asked only where the vote does not count: a held call waits for this, and the
+        // grain counts nobody's who may not.
+        if (stale is not null || !IdFormat.IsId(id, "rq_"))
+            return (await FindAsync(id, http, access, readModel)).Problem ?? stale!;
         // Nobody votes by way of a job or key either.
         var reply = await grains.GetGrain<IApprovalRequestGrain>(id)
             .Vote(new VoteCommand(caller.Principal, [.. caller.Actors, .. caller.Excluded], [.. caller.Groups.Order(StringComparer.Ordinal)], decision, comment, digest!, caller.SignIn));
-        return reply.Value is { } view ? Json.Ok(view) : Problems.From(reply.Refusal!, time.GetUtcNow());
+        if (reply.Value is { } view)
+            return Json.Ok(view);
+        // Whoever may not know of it does not learn from this why it was refused.
+        return (await FindAsync(id, http, access, readModel)).Problem ?? Problems.From(reply.Refusal!, time.GetUtcNow());
     }
 
     private static async Task<IResult> CancelAsync(string id, HttpContext http, Access access, IReadModel readModel, IGrainFactory grains, TimeProvider time)
