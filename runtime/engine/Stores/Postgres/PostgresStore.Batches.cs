@@ -7,11 +7,18 @@ namespace JitGrains.Runtime.Engine;
 /// decides by itself, and one statement and one commit write what all of them decided. A turn that finds nobody else goes at
 /// once. So the dearer a transaction is just then, the more of them share one. A batch begins when
 /// the turns of the one before it have decided, and not earlier: two that gather turns at the same time would each be half as large.
+/// While one is being committed, fewer than <see cref="WorthAnother"/> turns wait for its end.
 /// </summary>
 internal sealed partial class PostgresStore
 {
     /// <summary>One locks its rows and decides, one is written, one waits for the disk; more would only make each smaller.</summary>
     internal const int BatchesAtOnce = 3;
+
+    /// <summary>
+    /// So many turns begin another batch while one is being committed. With fewer, two transactions of half as many cost the database
+    /// and this process a fifth more than one, and where processors are what is short everybody waits for that.
+    /// </summary>
+    internal const int WorthAnother = 16;
 
     private const int MostInBatch = 64;
 
@@ -30,6 +37,7 @@ internal sealed partial class PostgresStore
     private readonly Lock batchGate = new();
     private readonly Queue<WaitingTurn> waitingTurns = [];
     private int batchesRunning;
+    private int batchesCommitting;
     private bool isBeginning;
 
     /// <summary>Joins the next batch; null where the turn has to lock its row by itself.</summary>
@@ -50,9 +58,11 @@ internal sealed partial class PostgresStore
 
     private async Task RunBatchAsync(List<WaitingTurn> turns)
     {
+        TurnBatch? batch = null;
         try
         {
-            if (await BeginBatchAsync(turns) is { } batch)
+            batch = await BeginBatchAsync(turns);
+            if (batch is not null)
                 await batch.CompleteAsync();
         }
         catch (Exception e)
@@ -64,16 +74,29 @@ internal sealed partial class PostgresStore
         finally
         {
             lock (batchGate)
+            {
                 batchesRunning--;
+                // Turns of a batch that did not get as far are not waited for.
+                if (batch is not null)
+                    batchesCommitting--;
+            }
+
             BeginNextBatch();
         }
+    }
+
+    /// <summary>All turns of a batch have decided: from here on it takes no longer than the database.</summary>
+    private void BatchDecided()
+    {
+        lock (batchGate)
+            batchesCommitting++;
     }
 
     private List<WaitingTurn>? NextTurns()
     {
         lock (batchGate)
         {
-            if (waitingTurns.Count == 0 || isBeginning || batchesRunning == BatchesAtOnce)
+            if (waitingTurns.Count == 0 || isBeginning || batchesRunning == BatchesAtOnce || (batchesCommitting > 0 && waitingTurns.Count < WorthAnother))
                 return null;
             isBeginning = true;
             batchesRunning++;

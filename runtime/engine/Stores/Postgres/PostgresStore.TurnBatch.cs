@@ -26,8 +26,10 @@ internal sealed partial class PostgresStore
         /// <summary>One turn has written, or will not.</summary>
         public void Decided()
         {
-            if (Interlocked.Decrement(ref undecided) == 0)
-                allDecided.SetResult();
+            if (Interlocked.Decrement(ref undecided) > 0)
+                return;
+            store.BatchDecided();
+            allDecided.SetResult();
         }
 
         /// <summary>Waits for all turns and commits. Each learns how its own write went; nothing is thrown here.</summary>

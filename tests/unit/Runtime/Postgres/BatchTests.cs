@@ -29,6 +29,32 @@ public sealed class BatchTests
     }
 
     [Fact]
+    public async Task While_a_batch_is_being_committed_only_many_turns_begin_another()
+    {
+        await using var engine = EngineHarness.Create("postgres", configure: o => (o.DatabaseLockTimeout, o.DatabaseStatementTimeout) = (TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(5)));
+        string[] keys = [.. Enumerable.Range(0, PostgresStore.WorthAnother).Select(n => $"g{n}")];
+        foreach (var key in (string[])["slow", .. keys])
+            await engine.Tally(key).Add(1);
+        await using var holder = new NpgsqlConnection(engine.Database);
+        await holder.OpenAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await Database.RunAsync(holder, "LOCK TABLE outbox IN EXCLUSIVE MODE");
+        var slow = engine.Tally("slow").Send(1, Samples.Command(1));
+        while (!await Database.IsAnyoneWaitingAsync(engine.Database!))
+            await Task.Yield();
+
+        Task<ITurnSession>[] few = [.. keys[1..].Select(key => BeginAsync(engine, key))];
+        await engine.Store.ListOutboxSourcesAsync(default);
+        Assert.DoesNotContain(few, t => t.IsCompleted);
+        Task<ITurnSession>[] many = [.. few, BeginAsync(engine, keys[0])];
+        foreach (var session in await Task.WhenAll(many).WaitAsync(TimeSpan.FromMinutes(2)))
+            await session.DisposeAsync();
+        Assert.False(slow.IsCompleted);
+        await transaction.RollbackAsync();
+        await slow;
+    }
+
+    [Fact]
     public async Task A_write_that_is_refused_takes_no_other_with_it()
     {
         await using var engine = EngineHarness.Create("postgres");
