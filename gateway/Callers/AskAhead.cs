@@ -117,12 +117,12 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
     }
 
     private static bool TryResource(
-        CompiledPolicy policy, ActionDefinition action, AskBody asked, out ImmutableDictionary<string, string> captures, out string resource, out Problem? refused)
+        CompiledPolicy policy, ActionDefinition action, AskBody asked, out PathCaptures captures, out string resource, out Problem? refused)
     {
         refused = null;
         if (action.Binding == BindingKind.Action && asked.Resource.Count == 0)
         {
-            captures = ImmutableDictionary<string, string>.Empty;
+            captures = PathCaptures.Empty;
             resource = "";
             return true;
         }

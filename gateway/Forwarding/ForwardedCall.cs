@@ -31,7 +31,7 @@ internal sealed record ForwardedCall
 /// <param name="Error">Null where everything passed; otherwise one of the fixed words in <see cref="ForwardErrors"/>.</param>
 /// <param name="RequestBytes">Body bytes taken from the caller.</param>
 /// <param name="ResponseBytes">Body bytes given to the caller.</param>
-internal sealed record ForwardResult(int? UpstreamStatus, string? Error, long RequestBytes, long ResponseBytes);
+internal readonly record struct ForwardResult(int? UpstreamStatus, string? Error, long RequestBytes, long ResponseBytes);
 
 /// <summary>The words for what can go wrong. They are stored in outcomes, so they stay as they are.</summary>
 internal static class ForwardErrors

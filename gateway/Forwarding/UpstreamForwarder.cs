@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace JitGrains.Gateway.Forwarding;
 
 /// <summary>Sends a call to one of its API's upstreams and its answer back, with YARP or, where it is plain, over our own connections. Decides nothing. Thread-safe.</summary>
-internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams plain, UpstreamPicker upstreams, RetryBudget retries)
+internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams plain, UpstreamPicker upstreams, RetryBudget retries) : IPlainCalls
 {
     /// <summary>Whether an upstream of the API may get a call. Asked before a use is taken that would be lost.</summary>
     public bool HasUpstream(ApiDefinition api) => upstreams.CountAvailable(api) > 0;
@@ -20,14 +20,44 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams
     /// <param name="context">The call.</param>
     /// <param name="call">What is known of it.</param>
     /// <param name="stop">Cancels the execution, as the end of its grant or token does.</param>
-    public async ValueTask<ForwardResult> Forward(HttpContext context, ForwardedCall call, CancellationToken stop)
+    public ValueTask<ForwardResult> Forward(HttpContext context, ForwardedCall call, CancellationToken stop) =>
+        PlainUpstreams.Takes(context, call) ? ForwardPlain(context, call, stop) : ForwardByYarp(context, call, stop);
+
+    private ValueTask<ForwardResult> ForwardPlain(HttpContext context, ForwardedCall call, CancellationToken stop)
     {
-        if (PlainUpstreams.Takes(context, call) && await ForwardPlain(context, call, stop) is { } done)
-            return done;
+        if (upstreams.Pick(context, call.Api, null) is not { } picked)
+            return ValueTask.FromResult(new ForwardResult(null, ForwardErrors.NoUpstream, 0, 0));
+        upstreams.Begin(picked);
+        return plain.Send(new PlainCall(context, call, picked, this, stop));
+    }
+
+    /// <inheritdoc/>
+    ForwardResult IPlainCalls.Ended(in PlainCall ended, PlainResult result)
+    {
+        var (context, call, picked, _, stop) = ended;
+        if (result.Error != ForwarderError.None)
+            context.Features.Set<IForwarderErrorFeature>(new ForwardFailure(result.Error, result.Failure));
+        upstreams.End(context, picked, IsAboutUpstream(result.Error) && call.Gate.Refusal is null && !stop.IsCancellationRequested);
+        return new ForwardResult(result.Status, call.Gate.Refusal ?? WordFor(result.Error, result.CallerLeft, result.Status, stop), 0, result.Bytes);
+    }
+
+    /// <inheritdoc/>
+    ValueTask<ForwardResult> IPlainCalls.SendOtherwise(in PlainCall unsent)
+    {
+        upstreams.End(unsent.Context, unsent.Upstream, isAboutUpstream: false);
+        return ForwardByYarp(unsent.Context, unsent.Call, unsent.Stop);
+    }
+
+    /// <inheritdoc/>
+    void IPlainCalls.Broke(in PlainCall broken) => upstreams.End(broken.Context, broken.Upstream, isAboutUpstream: false);
+
+    private async ValueTask<ForwardResult> ForwardByYarp(HttpContext context, ForwardedCall call, CancellationToken stop)
+    {
         // Callers may pause while they send, as streams do: how long all may be silent is the API's to say, not the server's.
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         var bytes = BodyBytes.Count(context);
+        var caller = CallerLifetime.Watch(context);
         // In this method's own flow: it is gone when the call is over.
         ExecutionGate.Current.Value = call.Gate;
         Picked? before = null;
@@ -54,32 +84,9 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams
                 }
             }
 
-            var word = call.Gate.Refusal ?? WordFor(error, context, transformer.UpstreamStatus, stop);
+            var word = call.Gate.Refusal ?? WordFor(error, caller.HasLeft, transformer.UpstreamStatus, stop);
             return new ForwardResult(transformer.UpstreamStatus, word, bytes.Request, bytes.Response);
         }
-    }
-
-    /// <summary>Null where the call is to go with YARP after all.</summary>
-    private async ValueTask<ForwardResult?> ForwardPlain(HttpContext context, ForwardedCall call, CancellationToken stop)
-    {
-        if (upstreams.Pick(context, call.Api, null) is not { } picked)
-            return new ForwardResult(null, ForwardErrors.NoUpstream, 0, 0);
-        upstreams.Begin(picked);
-        PlainResult? result = null;
-        try
-        {
-            result = await plain.Send(context, call, picked.Destination.Model.Config.Address, stop);
-        }
-        finally
-        {
-            if (result is { Error: not ForwarderError.None } failed)
-                context.Features.Set<IForwarderErrorFeature>(new ForwardFailure(failed.Error, failed.Failure));
-            upstreams.End(context, picked, result is { } known && IsAboutUpstream(known.Error) && call.Gate.Refusal is null && !stop.IsCancellationRequested);
-        }
-
-        return result is { } done
-            ? new ForwardResult(done.Status, call.Gate.Refusal ?? WordFor(done.Error, context, done.Status, stop), 0, done.Bytes)
-            : null;
     }
 
     private sealed record ForwardFailure(ForwarderError Error, Exception? Exception) : IForwarderErrorFeature;
@@ -117,11 +124,11 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams
             : config;
     }
 
-    private static string? WordFor(ForwarderError error, HttpContext context, int? status, CancellationToken stop) => error switch
+    private static string? WordFor(ForwarderError error, bool callerLeft, int? status, CancellationToken stop) => error switch
     {
         ForwarderError.None => null,
         _ when stop.IsCancellationRequested => ForwardErrors.GrantEnded,
-        _ when context.RequestAborted.IsCancellationRequested => ForwardErrors.CallerLeft,
+        _ when callerLeft => ForwardErrors.CallerLeft,
         ForwarderError.RequestTimedOut or ForwarderError.UpgradeActivityTimeout => ForwardErrors.UpstreamTimeout,
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled or ForwarderError.UpgradeRequestClient => ForwardErrors.CallerBody,
         ForwarderError.ResponseBodyClient or ForwarderError.UpgradeResponseClient => ForwardErrors.CallerLeft,

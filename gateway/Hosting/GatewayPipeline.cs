@@ -1,3 +1,4 @@
+using JitGrains.Gateway.Limits;
 using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.RequestPath;
 using JitGrains.Silo;
@@ -17,27 +18,16 @@ internal sealed partial class GatewayPipeline(RequestPipeline pipeline, LoadShed
     {
         // Whoever asks how a request stands, or takes one back, is let in whatever there is.
         if (context.Request.Path.StartsWithSegments(Own, StringComparison.OrdinalIgnoreCase))
-            return Run(context);
-        return calls.TryEnter() ? RunCounted(context) : Answer(context, GatewayProblems.Overloaded);
+            return Run(context, isCounted: false);
+        return calls.TryEnter() ? Run(context, isCounted: true) : Answer(context, GatewayProblems.Overloaded);
     }
 
-    private async Task RunCounted(HttpContext context)
+    private async Task Run(HttpContext context, bool isCounted)
     {
+        CallLimits? limits = null;
         try
         {
-            await Run(context);
-        }
-        finally
-        {
-            calls.Leave();
-        }
-    }
-
-    private async Task Run(HttpContext context)
-    {
-        try
-        {
-            await pipeline.Handle(context);
+            await pipeline.Handle(context, out limits);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -61,6 +51,12 @@ internal sealed partial class GatewayPipeline(RequestPipeline pipeline, LoadShed
             // What cannot be checked is refused; what it was is for the operators' log only.
             LogFailed(logger, e);
             await Answer(context, Undecided);
+        }
+        finally
+        {
+            limits?.Dispose();
+            if (isCounted)
+                calls.Leave();
         }
     }
 

@@ -63,6 +63,13 @@ internal sealed partial class GatewayJournal(
         return TryAdmit(ticket, out var changed) ? ValueTask.FromResult<JournalTicket?>(ticket) : BeginWithRoom(ticket, changed, callerLeft);
     }
 
+    /// <summary>The same where there is room now; null where there is none.</summary>
+    public JournalTicket? TryBegin(IJournalFacts about)
+    {
+        var ticket = new JournalTicket(this, time.GetUtcNow(), about);
+        return TryAdmit(ticket, out _) ? ticket : null;
+    }
+
     private async ValueTask<JournalTicket?> BeginWithRoom(JournalTicket ticket, Task changed, CancellationToken callerLeft)
     {
         var began = time.GetTimestamp();

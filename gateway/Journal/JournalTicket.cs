@@ -47,6 +47,16 @@ internal sealed class JournalTicket(GatewayJournal journal, DateTimeOffset start
     internal bool TryNote() => !noted && (noted = true);
 }
 
+/// <summary>A call that is journaled once it is over, and as what.</summary>
+/// <param name="Ticket">The call's place.</param>
+/// <param name="Type">The entry's type.</param>
+/// <param name="More">What else it says.</param>
+internal readonly record struct JournaledCall(JournalTicket Ticket, string Type, AuditField? More = null)
+{
+    /// <summary>Writes the entry; once.</summary>
+    public void Write(ExecutionOutcome outcome) => Ticket.Write(Type, outcome, More);
+}
+
 /// <summary>An entry to be: what came of a call, or that it runs.</summary>
 /// <param name="At">When it was written.</param>
 /// <param name="Ticket">The call's place.</param>

@@ -98,21 +98,15 @@ internal sealed class GrantUse(
             return true;
         }
 
-        using var execution = registry.Register(call.Caller, grant, call.Action.Drain);
+        var execution = registry.Register(call.Caller, grant, call.Action.Drain);
         if (!snapshot.IsCurrent)
+        {
+            execution.Dispose();
             return false;
-        execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
-        ExecutionOutcome? outcome = null;
-        try
-        {
-            outcome = await runner.Run(call, execution, "many_use", ticket.StartedAt, () => MayStart(call, grant, time.GetTimestamp()));
-        }
-        finally
-        {
-            // What may have reached the upstream is on record whatever became of it here.
-            ticket.Write(AuditTypes.CallForwarded, outcome ?? runner.Broken(ticket.StartedAt));
         }
 
+        execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
+        await runner.RunOnRecord(call, execution, "many_use", new JournaledCall(ticket, AuditTypes.CallForwarded), () => MayStart(call, grant, time.GetTimestamp()));
         return true;
     }
 

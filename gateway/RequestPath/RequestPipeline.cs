@@ -42,14 +42,20 @@ internal sealed class RequestPipeline(
     GatewayMetrics metrics,
     TimeProvider time)
 {
-    public async Task Handle(HttpContext context)
+    /// <summary>
+    /// Handles it. No method on the way of most calls waits for another where it need not: each that does costs every call an object, and a
+    /// step back when it is over.
+    /// </summary>
+    /// <param name="context">The call.</param>
+    /// <param name="limits">What it takes from limits: to be disposed of when it is over, in any way.</param>
+    public Task Handle(HttpContext context, out CallLimits? limits)
     {
+        limits = null;
         if (!RequestParser.Parse(RawRequests.Of(context)).TryGet(out var request, out var refusal))
         {
             metrics.Unauthenticated(refusal.Code);
             // Where it ends others may see in another place: what stands behind it on the connection is not taken for a request.
-            await Answers.Refuse(context, ForCanonical(refusal).WithHeader("Connection", "close"));
-            return;
+            return Answers.Refuse(context, ForCanonical(refusal).WithHeader("Connection", "close"));
         }
 
         var policy = policies.Current;
@@ -57,45 +63,44 @@ internal sealed class RequestPipeline(
         if (CallerEndpoints.IsOwn(request))
         {
             // Whoever watches the process stands where it likes.
-            await (CallerEndpoints.IsHealth(request) || policy.Admits(api: null, origin) ? own.Handle(context, request) : RefuseNetwork(context, api: null));
-            return;
+            return CallerEndpoints.IsHealth(request) || policy.Admits(api: null, origin) ? own.Handle(context, request) : RefuseNetwork(context, api: null);
         }
 
         var outline = policy.Outline(request);
         if (!policy.Admits(outline.Api, origin))
-        {
-            await RefuseNetwork(context, outline.Api);
-            return;
-        }
-
+            return RefuseNetwork(context, outline.Api);
         if (outline.Api is null && policy.Match(request, null) is ActionMatch.NoApi { UnknownHost: true })
         {
             metrics.Unauthenticated("unknown-host");
-            await Answers.Refuse(context, GatewayProblems.UnknownHost);
-            return;
+            return Answers.Refuse(context, GatewayProblems.UnknownHost);
         }
 
         if (outline.Api?.Cors is not null && Cors.IsPreflight(context.Request))
         {
             Cors.AnswerPreflight(context, outline.Api);
-            return;
+            return Task.CompletedTask;
         }
 
-        using var limits = limiter.Begin(context, policy);
+        limits = limiter.Begin(context, policy);
         if (limits?.Admits(outline.Api) == false)
-        {
-            await limits.Refuse(outline.Api);
-            return;
-        }
+            return limits.Refuse(outline.Api);
+        var caller = Authenticate(context, tokens, limiter.Limiting, metrics, time, outline.Api);
+        return caller.IsCompletedSuccessfully
+            ? By(caller.Result, context, origin, request, policy, outline, limits)
+            : Once(caller, context, origin, request, policy, outline, limits);
+    }
 
-        if (await Authenticate(context, tokens, limiter.Limiting, metrics, time, outline.Api) is not { } caller)
-            return;
+    private async Task Once(ValueTask<Caller?> caller, HttpContext context, CallOrigin origin, CanonicalRequest request, CompiledPolicy policy, MatchOutline outline, CallLimits? limits) =>
+        await By(await caller, context, origin, request, policy, outline, limits);
+
+    /// <summary>It is known who calls; null where that was answered.</summary>
+    private Task By(Caller? caller, HttpContext context, CallOrigin origin, CanonicalRequest request, CompiledPolicy policy, MatchOutline outline, CallLimits? limits)
+    {
+        if (caller is null)
+            return Task.CompletedTask;
         if (restrictions.Current.IsBlocked(caller))
-            await Stop(context, request, caller, policy, outline, new AuditField("blocked", "true"), Problems.Blocked);
-        else if (limits?.Admits(outline.Api, caller) == false)
-            await limits.Refuse(outline.Api);
-        else
-            await Decide(context, origin, request, caller, policy, outline, limits);
+            return Stop(context, request, caller, policy, outline, new AuditField("blocked", "true"), Problems.Blocked);
+        return limits?.Admits(outline.Api, caller) == false ? limits.Refuse(outline.Api) : Decide(context, origin, request, caller, policy, outline, limits);
     }
 
     private Task RefuseNetwork(HttpContext context, ApiDefinition? api)
@@ -132,77 +137,64 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async Task Decide(HttpContext context, CallOrigin origin, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, CallLimits? limits)
+    /// <summary>Reads the body where it is needed, and decides.</summary>
+    private Task Decide(HttpContext context, CallOrigin origin, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, CallLimits? limits)
     {
-        BufferedBody? body = null;
-        try
-        {
-            // An API that only observes refuses no body for its length: it is decided as one that cannot be read.
-            var isReadable = outline.Api?.Mode != ApiMode.Observe || context.Request.ContentLength <= outline.BodyLimit;
-            if (outline.NeedsBody && isReadable && (body = await BufferedBody.Read(context, outline.BodyLimit)) is null)
-            {
-                await Answers.Refuse(context, Problems.PayloadTooLarge(outline.BodyLimit), outline.Api);
-                return;
-            }
-
-            var json = body is null ? null : JsonBody.TryRead(request.SingleHeader("content-type"), request.SingleHeader("content-encoding"), body.Memory);
-            switch (outline.Match ?? policy.Match(request, json))
-            {
-                case var match when caller.Scope is { } scope && !scope.Admits(outline.Api?.Name, (match as ActionMatch.Found)?.Action.Name):
-                    await Stop(context, request, caller, policy, outline, new AuditField("key_scope", "outside"), GatewayProblems.OutOfScope);
-                    break;
-                case ActionMatch.Found found when limits?.Admits(caller, found) == false:
-                    await limits.Refuse(found.Api);
-                    break;
-                case ActionMatch.Found found:
-                    await Decided(new Call { Context = context, Origin = origin, Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json, Limits = limits });
-                    break;
-                case ActionMatch.Confusable confusable:
-                    await Answers.Refuse(context, ForCanonical(confusable.Refusal, "confusable-target"), confusable.Api);
-                    break;
-                default:
-                    await Unmatched(context, origin, request, caller, policy, outline, body);
-                    break;
-            }
-        }
-        finally
-        {
-            body?.Dispose();
-        }
+        // An API that only observes refuses no body for its length: it is decided as one that cannot be read.
+        var isReadable = outline.Api?.Mode != ApiMode.Observe || context.Request.ContentLength <= outline.BodyLimit;
+        return outline.NeedsBody && isReadable
+            ? ReadAndMatch(context, origin, request, caller, policy, outline, limits)
+            : Match(context, origin, request, caller, policy, outline, limits, body: null);
     }
 
-    private async Task Decided(Call call)
+    private async Task ReadAndMatch(HttpContext context, CallOrigin origin, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, CallLimits? limits)
+    {
+        using var body = await BufferedBody.Read(context, outline.BodyLimit);
+        await (body is null
+            ? Answers.Refuse(context, Problems.PayloadTooLarge(outline.BodyLimit), outline.Api)
+            : Match(context, origin, request, caller, policy, outline, limits, body));
+    }
+
+    private Task Match(HttpContext context, CallOrigin origin, CanonicalRequest request, Caller caller, CompiledPolicy policy, MatchOutline outline, CallLimits? limits, BufferedBody? body)
+    {
+        var json = body is null ? null : JsonBody.TryRead(request.SingleHeader("content-type"), request.SingleHeader("content-encoding"), body.Memory);
+        return (outline.Match ?? policy.Match(request, json)) switch
+        {
+            var match when caller.Scope is { } scope && !scope.Admits(outline.Api?.Name, (match as ActionMatch.Found)?.Action.Name) =>
+                Stop(context, request, caller, policy, outline, new AuditField("key_scope", "outside"), GatewayProblems.OutOfScope),
+            ActionMatch.Found found when limits?.Admits(caller, found) == false => limits.Refuse(found.Api),
+            ActionMatch.Found found =>
+                Decided(new Call { Context = context, Origin = origin, Request = request, Caller = caller, Policy = policy, Match = found, Body = body, Json = json, Limits = limits }),
+            ActionMatch.Confusable confusable => Answers.Refuse(context, ForCanonical(confusable.Refusal, "confusable-target"), confusable.Api),
+            _ => Unmatched(context, origin, request, caller, policy, outline, body),
+        };
+    }
+
+    private Task Decided(Call call)
     {
         var decision = call.Policy.Evaluate(call.InputAt(time.GetUtcNow()));
         metrics.Request(Answers.Word(decision), call.Api.Name);
         if (call.Caller.Only is { } only && !IsFor(only, call, decision))
-        {
-            await RefuseToken(call.Context, call.About(decision), call.Api);
-            return;
-        }
-
+            return RefuseToken(call.Context, call.About(decision), call.Api);
         if (decision is PolicyDecision.Approve approve && call.Api.Mode == ApiMode.Enforce)
-        {
-            await approvals.Handle(call, approve);
-            return;
-        }
-
-        if (!lease.MayAllow)
-        {
-            await Answers.Refuse(call.Context, Problems.Unavailable("The gateway has been without the control plane for too long."), call.Api);
-            return;
-        }
-
-        using var ticket = await journal.Begin(call.About(decision), call.Context.RequestAborted);
-        if (ticket is null)
-            await Answers.Refuse(call.Context, JournalFull, call.Api);
-        else if (decision is PolicyDecision.Allow)
-            await Forward(call, ticket, AuditTypes.CallForwarded, "allow");
-        else if (call.Api.Mode == ApiMode.Observe)
-            await Forward(call, ticket, AuditTypes.CallObserved, "observe", new AuditField("would", Answers.Word(decision)));
-        else
-            await Deny(call.Context, ticket, decision, call.Policy, call.Api);
+            return approvals.Handle(call, approve);
+        return lease.MayAllow
+            ? journal.TryBegin(call.About(decision)) is { } ticket ? OnRecord(call, decision, ticket) : OnceThereIsRoom(call, decision)
+            : Answers.Refuse(call.Context, Problems.Unavailable("The gateway has been without the control plane for too long."), call.Api);
     }
+
+    private async Task OnceThereIsRoom(Call call, PolicyDecision decision) =>
+        await (await journal.Begin(call.About(decision), call.Context.RequestAborted) is { } ticket
+            ? OnRecord(call, decision, ticket)
+            : Answers.Refuse(call.Context, JournalFull, call.Api));
+
+    /// <summary>Has a place in the journal, which all that follows here fill.</summary>
+    private Task OnRecord(Call call, PolicyDecision decision, JournalTicket ticket) => decision switch
+    {
+        PolicyDecision.Allow => Forward(call, ticket, AuditTypes.CallForwarded, "allow"),
+        _ when call.Api.Mode == ApiMode.Observe => Forward(call, ticket, AuditTypes.CallObserved, "observe", new AuditField("would", Answers.Word(decision))),
+        _ => Deny(call.Context, ticket, decision, call.Policy, call.Api),
+    };
 
     /// <summary>
     /// Whether a token that was exchanged for one thing is for this: the same action and resource, and decided as it was then. What
@@ -243,7 +235,7 @@ internal sealed class RequestPipeline(
         else if (outline.Api is { Mode: ApiMode.Observe } api)
         {
             var none = new ActionDefinition { Name = "none", Methods = [], Path = "" };
-            var match = new ActionMatch.Found(api, none, [], "");
+            var match = new ActionMatch.Found(api, none, PathCaptures.Empty, "");
             var call = new Call { Context = context, Origin = origin, Request = request, Caller = caller, Policy = policy, Match = match, Body = body };
             await Forward(call, ticket, AuditTypes.CallObserved, "observe", new AuditField("would", "deny"));
         }
@@ -253,20 +245,8 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async Task Forward(Call call, JournalTicket ticket, string type, string kind, AuditField? more = null)
-    {
-        using var execution = registry.Register(call.Caller, null, call.Action.Drain);
-        ExecutionOutcome? outcome = null;
-        try
-        {
-            outcome = await runner.Run(call, execution, kind, ticket.StartedAt, () => MayStart(call));
-        }
-        finally
-        {
-            // What may have reached the upstream is on record whatever became of it here.
-            ticket.Write(type, outcome ?? runner.Broken(ticket.StartedAt), more);
-        }
-    }
+    private Task Forward(Call call, JournalTicket ticket, string type, string kind, AuditField? more = null) =>
+        runner.RunOnRecord(call, registry.Register(call.Caller, null, call.Action.Drain), kind, new JournaledCall(ticket, type, more), () => MayStart(call));
 
     /// <summary>The last check before the first upstream byte of a call that no grant is needed for.</summary>
     private string? MayStart(Call call)

@@ -24,7 +24,7 @@ public sealed record SummaryInput
     public string Resource { get; init; } = "";
 
     /// <summary>Path captures, decoded.</summary>
-    public ImmutableDictionary<string, string> Captures { get; init; } = ImmutableDictionary<string, string>.Empty;
+    public PathCaptures Captures { get; init; } = PathCaptures.Empty;
 
     /// <summary>The call; null where it is asked ahead of any call.</summary>
     public CanonicalRequest? Request { get; init; }
@@ -146,7 +146,7 @@ public sealed class SummaryTemplate
         "principal" => input.Actors.IsDefaultOrEmpty ? input.Principal.Value : $"{input.Principal.Value} through {string.Join(" through ", input.Actors.Reverse())}",
         "action" => input.Action.Name,
         "resource" => input.Resource.Length > 0 ? input.Resource : Missing,
-        "path" => input.Captures.GetValueOrDefault(placeholder.Name, Missing),
+        "path" => input.Captures.TryGetValue(placeholder.Name, out var captured) ? captured : Missing,
         "query" => QueryValue(placeholder.Name, input),
         "header" => HeaderValue(placeholder.Name.ToLowerInvariant(), input),
         _ => BodyValue(placeholder.Name, input),

@@ -108,13 +108,13 @@ public sealed class CompiledPolicy
     /// <param name="captures">The captures, as <see cref="ActionMatch.Found"/> has them.</param>
     /// <param name="resource">The resource, as <see cref="ActionMatch.Found"/> has it.</param>
     /// <param name="problem">What is wrong, for the asker; empty where nothing is.</param>
-    public bool TryMakeResource(ActionDefinition action, IReadOnlyDictionary<string, string> values, out ImmutableDictionary<string, string> captures, out string resource, out string problem)
+    public bool TryMakeResource(ActionDefinition action, IReadOnlyDictionary<string, string> values, out PathCaptures captures, out string resource, out string problem)
     {
         if (actions.TryGetValue(action.Name, out var known))
             return AskedResource.TryMake(known, values, out captures, out resource, out problem);
 
         // The action is of a policy that has been replaced since.
-        (captures, resource, problem) = (ImmutableDictionary<string, string>.Empty, "", "there is no such action any more");
+        (captures, resource, problem) = (PathCaptures.Empty, "", "there is no such action any more");
         return false;
     }
 }

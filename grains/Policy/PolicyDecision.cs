@@ -26,7 +26,7 @@ public abstract record ActionMatch
     /// <param name="Action">The action.</param>
     /// <param name="Captures">What the template captured, decoded, by name.</param>
     /// <param name="Resource">The captures in template order, <c>order=42&amp;item=7</c>, percent-encoded where needed.</param>
-    public sealed record Found(ApiDefinition Api, ActionDefinition Action, ImmutableDictionary<string, string> Captures, string Resource) : ActionMatch;
+    public sealed record Found(ApiDefinition Api, ActionDefinition Action, PathCaptures Captures, string Resource) : ActionMatch;
 }
 
 /// <summary>What policy says of a call. Closed.</summary>
@@ -75,7 +75,7 @@ public readonly record struct PolicyInput()
     public required ActionDefinition Action { get; init; }
 
     /// <summary>Path captures, decoded; empty where asked ahead without a resource.</summary>
-    public ImmutableDictionary<string, string> Captures { get; init; } = ImmutableDictionary<string, string>.Empty;
+    public PathCaptures Captures { get; init; } = PathCaptures.Empty;
 
     /// <summary>The call; null where it is asked ahead of any call.</summary>
     public CanonicalRequest? Request { get; init; }

@@ -27,7 +27,7 @@ internal sealed partial class PlainExchange
             var piece = line.Received;
             if (piece.IsEmpty)
             {
-                if (!await line.Receive())
+                if (!line.Came(await line.Receive()))
                     throw new IOException("The upstream broke off amid its answer.");
                 continue;
             }
@@ -48,7 +48,7 @@ internal sealed partial class PlainExchange
         {
             Pass(to, line.Received.Length);
             Tell(await to.FlushAsync(left));
-            if (!await line.Receive())
+            if (!line.Came(await line.Receive()))
                 return;
         }
     }
@@ -133,7 +133,7 @@ internal sealed partial class PlainExchange
     {
         if (unflushed > 0 || !context.Response.HasStarted)
             await Flush(to, left);
-        if (!await line.Receive())
+        if (!line.Came(await line.Receive()))
             throw new IOException("The upstream broke off amid its answer.");
     }
 

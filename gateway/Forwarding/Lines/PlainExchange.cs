@@ -6,61 +6,89 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace JitGrains.Gateway.Forwarding.Lines;
 
-/// <summary>One plain call over one connection: the last check, the call, its answer. Not thread-safe; used once.</summary>
-internal sealed partial class PlainExchange(HttpContext context, ForwardedCall call, UpstreamLine line)
+/// <summary>One plain call over one connection, which goes back to its pool: the last check, the call, its answer. Not thread-safe; used once.</summary>
+internal sealed partial class PlainExchange(PlainCall plain, UpstreamLine line, LinePool pool)
 {
     /// <summary>Answers before the answer (RFC 9110 section 15.2) are passed over; nobody needs more of them.</summary>
     private const int MostInterim = 16;
 
+    private readonly PlainCall plain = plain;
+    private readonly HttpContext context = plain.Context;
+    private readonly ForwardedCall call = plain.Call;
     private ResponseHead? head;
+    private int interim;
+    private int searched;
     private long bytes;
     private bool heard;
     private bool callerGone;
     private bool isReadToEnd;
 
-    /// <summary>Whether the connection can carry another call.</summary>
-    public bool IsReusable { get; private set; }
-
     /// <summary>
-    /// Runs it; null where the connection ended in order before it answered anything, as one does that was idle for too long, and the call
-    /// may be sent again. One that breaks off may have begun to serve it.
+    /// Runs it. It is sent again in the other way where the connection ended in order before it answered anything, as one does that was idle
+    /// for too long. One that breaks off may have begun to serve it.
     /// </summary>
-    public async ValueTask<PlainResult?> Run(CancellationToken stop)
+    public async ValueTask<ForwardResult> Run()
     {
-        var left = context.RequestAborted;
+        var (stop, left) = (plain.Stop, context.RequestAborted);
         var onStop = stop.UnsafeRegister(static l => ((UpstreamLine)l!).Cut(), line);
         var onLeft = left.UnsafeRegister(static l => ((UpstreamLine)l!).Cut(), line);
-        var isWhole = false;
+        PlainResult? result = null;
+        var (isWhole, isUnheard) = (false, false);
         try
         {
             // Nothing waits between this check and the bytes.
             call.Gate.Open();
             await line.Send();
             call.Gate.Sent();
-            if (!await ReadHead())
-                return !heard && line.IsUsed && !stop.IsCancellationRequested && !left.IsCancellationRequested && call.Gate.MayRepeat() ? null : Failed(null, stop, left);
-            await Answer(left);
-            isWhole = !head!.IsLast && !isReadToEnd && line.Received.IsEmpty;
-            return new PlainResult(ForwarderError.None, head.Status, bytes);
+            while (!isUnheard && !TryReadHead())
+            {
+                if (line.Came(await line.Receive()))
+                    heard = true;
+                else
+                    isUnheard = true;
+            }
+
+            if (!isUnheard)
+            {
+                await Answer(left);
+                isWhole = !head!.IsLast && !isReadToEnd && line.Received.IsEmpty;
+                result = new PlainResult(ForwarderError.None, head.Status, bytes);
+            }
+            else if (heard || !line.IsUsed || stop.IsCancellationRequested || left.IsCancellationRequested || !call.Gate.MayRepeat())
+            {
+                result = Failed(null, stop, left);
+            }
         }
         catch (Exception e) when (e is SocketException or IOException or InvalidDataException or ObjectDisposedException or OperationCanceledException or InvalidOperationException or ExecutionRefusedException)
         {
-            return Failed(e, stop, left);
+            result = Failed(e, stop, left);
+        }
+        catch
+        {
+            plain.Broke();
+            throw;
         }
         finally
         {
             // One that is being told to end this very moment must not carry another call.
-            IsReusable = onStop.Unregister() | !stop.CanBeCanceled;
-            IsReusable &= onLeft.Unregister() | !left.CanBeCanceled;
-            IsReusable &= isWhole;
+            var isReusable = onStop.Unregister() | !stop.CanBeCanceled;
+            isReusable &= onLeft.Unregister() | !left.CanBeCanceled;
+            if (isReusable && isWhole)
+                pool.Return(line);
+            else
+                pool.Drop(line);
         }
+
+        return result is { } known ? plain.Ended(known) : await plain.SendOtherwise();
     }
 
     private PlainResult Failed(Exception? because, CancellationToken stop, CancellationToken left)
     {
+        // Asked before it is cut off here, which looks the same afterwards.
+        var hasLeft = left.IsCancellationRequested;
         var inBody = head is not null;
         var error = callerGone ? ForwarderError.ResponseBodyClient
-            : stop.IsCancellationRequested || left.IsCancellationRequested ? (inBody ? ForwarderError.ResponseBodyCanceled : ForwarderError.RequestCanceled)
+            : stop.IsCancellationRequested || hasLeft ? (inBody ? ForwarderError.ResponseBodyCanceled : ForwarderError.RequestCanceled)
             : line.WasSilent ? (inBody ? ForwarderError.ResponseBodyCanceled : ForwarderError.RequestTimedOut)
             : inBody ? ForwarderError.ResponseBodyDestination
             : ForwarderError.Request;
@@ -69,7 +97,7 @@ internal sealed partial class PlainExchange(HttpContext context, ForwardedCall c
             context.Abort();
         else
             Forget(error == ForwarderError.RequestTimedOut || line.WasSilent ? StatusCodes.Status504GatewayTimeout : StatusCodes.Status502BadGateway);
-        return new PlainResult(error, head?.Status, bytes, because ?? new IOException("The upstream ended the connection before it answered."));
+        return new PlainResult(error, head?.Status, bytes, because ?? new IOException("The upstream ended the connection before it answered."), hasLeft);
     }
 
     /// <summary>What the upstream said of its answer is not said of another.</summary>
@@ -79,22 +107,17 @@ internal sealed partial class PlainExchange(HttpContext context, ForwardedCall c
         context.Response.StatusCode = status;
     }
 
-    /// <summary>False where nothing came any more.</summary>
-    private async ValueTask<bool> ReadHead()
+    /// <summary>Looks for the answer's head in what was received, and passes over those before it; false where it is not there yet.</summary>
+    private bool TryReadHead()
     {
-        for (var (interim, searched) = (0, 0); ;)
+        while (true)
         {
             var received = line.Received.Span;
             var end = received[searched..].IndexOf("\r\n\r\n"u8);
             if (end < 0)
             {
                 searched = Math.Max(0, received.Length - 3);
-                if (received.Length >= ResponseHead.MaxLength)
-                    throw new InvalidDataException("The head of the upstream's answer is too long.");
-                if (!await line.Receive())
-                    return heard ? throw new IOException("The upstream broke off.") : false;
-                heard = true;
-                continue;
+                return received.Length >= ResponseHead.MaxLength ? throw new InvalidDataException("The head of the upstream's answer is too long.") : false;
             }
 
             end += searched + 4;

@@ -55,39 +55,41 @@ internal sealed class PlainUpstreams : IDisposable
         }
     }
 
-    /// <summary>Sends a plain call and its answer; null where nothing of it was sent that counts, and it is to be sent in the other way.</summary>
-    public async ValueTask<PlainResult?> Send(HttpContext context, ForwardedCall call, string upstream, CancellationToken stop)
+    /// <summary>Sends a plain call and its answer, or has it sent in the other way where nothing of it was sent that counts.</summary>
+    public ValueTask<ForwardResult> Send(in PlainCall call)
     {
-        if (pools.GetOrAdd(upstream, static (to, my) => my.PoolOf(to), this) is not { } pool)
-            return null;
-        if (pool.TryTake() is not { } line)
+        if (pools.GetOrAdd(call.Upstream.Destination.Model.Config.Address, static (to, my) => my.PoolOf(to), this) is not { } pool)
+            return call.SendOtherwise();
+        return pool.TryTake() is { } line ? SendOver(line, pool, call) : SendOverNew(pool, call);
+    }
+
+    private async ValueTask<ForwardResult> SendOverNew(LinePool pool, PlainCall call)
+    {
+        (UpstreamLine? Line, PlainResult? Failure) connected;
+        try
         {
-            var (connected, failure) = await Connect(pool, call, context, stop);
-            if (failure is not null)
-                return failure;
-            line = connected!;
+            connected = await Connect(pool, call);
+        }
+        catch
+        {
+            call.Broke();
+            throw;
         }
 
-        if (!RequestHead.TryWrite(line.Output, context, call, pool.Authority))
+        return connected.Line is { } line ? await SendOver(line, pool, call) : call.Ended(connected.Failure!.Value);
+    }
+
+    private static ValueTask<ForwardResult> SendOver(UpstreamLine line, LinePool pool, in PlainCall call)
+    {
+        if (!RequestHead.TryWrite(line.Output, call.Context, call.Call, pool.Authority))
         {
             line.Output.ResetWrittenCount();
             pool.GiveBack(line);
-            return null;
+            return call.SendOtherwise();
         }
 
-        var exchange = new PlainExchange(context, call, line);
-        try
-        {
-            line.Expect(Looks(call.Api.UpstreamTimeout));
-            return await exchange.Run(stop);
-        }
-        finally
-        {
-            if (exchange.IsReusable)
-                pool.Return(line);
-            else
-                pool.Drop(line);
-        }
+        line.Expect(Looks(call.Call.Api.UpstreamTimeout));
+        return new PlainExchange(call, line, pool).Run();
     }
 
     public void Dispose()
@@ -101,8 +103,9 @@ internal sealed class PlainUpstreams : IDisposable
 
     private static int Looks(TimeSpan time) => (int)Math.Min(int.MaxValue - 1, Math.Ceiling(time.TotalSeconds * LooksPerSecond));
 
-    private async ValueTask<(UpstreamLine? Line, PlainResult? Failure)> Connect(LinePool pool, ForwardedCall call, HttpContext context, CancellationToken stop)
+    private async ValueTask<(UpstreamLine? Line, PlainResult? Failure)> Connect(LinePool pool, PlainCall plain)
     {
+        var (context, call, _, _, stop) = plain;
         using var until = CancellationTokenSource.CreateLinkedTokenSource(stop, context.RequestAborted);
         until.CancelAfter(call.Api.ConnectTimeout);
         try
@@ -117,7 +120,7 @@ internal sealed class PlainUpstreams : IDisposable
             var error = stop.IsCancellationRequested || context.RequestAborted.IsCancellationRequested ? ForwarderError.RequestCanceled
                 : e is OperationCanceledException ? ForwarderError.RequestTimedOut
                 : ForwarderError.Request;
-            return (null, new PlainResult(error, null, 0, e));
+            return (null, new PlainResult(error, null, 0, e, context.RequestAborted.IsCancellationRequested));
         }
     }
 
@@ -133,10 +136,3 @@ internal sealed class PlainUpstreams : IDisposable
             timer.Change(TimeSpan.FromSeconds(1.0 / LooksPerSecond), Timeout.InfiniteTimeSpan);
     }
 }
-
-/// <summary>How a plain call went.</summary>
-/// <param name="Error">In YARP's words, which its health checks go by.</param>
-/// <param name="Status">The upstream's status, where it answered.</param>
-/// <param name="Bytes">Body bytes given to the caller.</param>
-/// <param name="Failure">What was thrown.</param>
-internal readonly record struct PlainResult(ForwarderError Error, int? Status, long Bytes, Exception? Failure = null);

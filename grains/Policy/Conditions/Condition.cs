@@ -15,7 +15,7 @@ namespace JitGrains.Policy.Conditions;
 /// <param name="Now">When.</param>
 /// <param name="Strict">Whether the upstream reads values exactly as they are.</param>
 internal readonly record struct ConditionContext(
-    ImmutableDictionary<string, string>? Captures,
+    PathCaptures? Captures,
     CanonicalRequest? Request,
     JsonBody? Body,
     Caller? Caller,

@@ -8,9 +8,9 @@ internal static class AskedResource
 {
     private const int MaxLength = 1024;
 
-    public static bool TryMake(CompiledAction action, IReadOnlyDictionary<string, string> values, out ImmutableDictionary<string, string> captures, out string resource, out string problem)
+    public static bool TryMake(CompiledAction action, IReadOnlyDictionary<string, string> values, out PathCaptures captures, out string resource, out string problem)
     {
-        captures = ImmutableDictionary<string, string>.Empty;
+        captures = PathCaptures.Empty;
         resource = "";
         problem = "";
         var template = action.Template;
@@ -29,7 +29,7 @@ internal static class AskedResource
                 return false;
         }
 
-        captures = values.ToImmutableDictionary(StringComparer.Ordinal);
+        captures = new PathCaptures(template.Parameters, [.. template.Parameters.Select(p => values[p])]);
         resource = template.Resource(captures);
         return true;
     }

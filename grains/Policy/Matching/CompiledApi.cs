@@ -37,7 +37,7 @@ internal sealed class CompiledApi
         Loose = new ActionTrie(Actions, loose: true);
         ReadsLooselyAlike = Prefix.IsLoose && Actions.All(a => a.Template.IsLoose && !(a.Template.WithoutRest is { } bare && Actions.Any(b => b != a && FitsToo(b, a, bare))));
         foreach (var action in Actions)
-            action.Found = action.Template.Parameters.IsEmpty ? new ActionMatch.Found(definition, action.Definition, ImmutableDictionary<string, string>.Empty, "") : null;
+            action.Found = action.Template.Parameters.IsEmpty ? new ActionMatch.Found(definition, action.Definition, PathCaptures.Empty, "") : null;
         if (definition.Host is { } host)
             (hostName, port) = HostSyntax.Split(host);
     }

@@ -209,27 +209,25 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
         return false;
     }
 
-    private static ImmutableDictionary<string, string> Capture(CompiledAction action, CanonicalRequest request)
+    private static PathCaptures Capture(CompiledAction action, CanonicalRequest request)
     {
-        var captures = ImmutableDictionary<string, string>.Empty;
+        var names = action.Template.Parameters;
         var template = action.Template.Segments;
+        var (values, count) = (new string[names.Length], 0);
         for (var i = 0; i < template.Length; i++)
         {
             var segment = template[i];
             if (segment.Kind == SegmentKind.Literal)
                 continue;
             var raw = segment.Text == action.Definition.EncodedParameter;
-            if (segment.Kind == SegmentKind.Parameter)
-            {
-                captures = captures.Add(segment.Text, raw ? request.Segments[i].Raw : request.Segments[i].Decoded);
-                continue;
-            }
-
-            var values = request.Segments[i..].Select(s => raw ? s.Raw : s.Decoded);
-            captures = captures.Add(segment.Text, string.Join('/', values));
+            values[count++] = segment.Kind == SegmentKind.Parameter
+                ? Text(request.Segments[i], raw)
+                : string.Join('/', request.Segments[i..].Select(s => Text(s, raw)));
         }
 
-        return captures;
+        return new PathCaptures(names, values);
+
+        static string Text(PathSegment segment, bool raw) => raw ? segment.Raw : segment.Decoded;
     }
 
     /// <summary>A WebSocket is asked for by GET, and over HTTP/2 by CONNECT (RFC 8441): one thing, and for policy a GET.</summary>

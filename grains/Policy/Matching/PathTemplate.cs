@@ -156,15 +156,15 @@ internal sealed class PathTemplate
         name.Length is > 0 and <= 32 && char.IsAsciiLetter(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_');
 
     /// <summary>The captures as a resource: <c>order=42&amp;item=7</c>, in the template's order, percent-encoded where needed.</summary>
-    public string Resource(ImmutableDictionary<string, string> captures)
+    public string Resource(PathCaptures captures)
     {
         if (Parameters.IsEmpty)
             return "";
         if (Parameters.Length == 1)
-            return string.Concat(Parameters[0], "=", Uri.EscapeDataString(captures[Parameters[0]]));
+            return string.Concat(Parameters[0], "=", Uri.EscapeDataString(captures[0]));
         var text = new StringBuilder();
-        foreach (var name in Parameters)
-            text.Append(text.Length == 0 ? "" : "&").Append(name).Append('=').Append(Uri.EscapeDataString(captures[name]));
+        for (var i = 0; i < Parameters.Length; i++)
+            text.Append(i == 0 ? "" : "&").Append(Parameters[i]).Append('=').Append(Uri.EscapeDataString(captures[i]));
         return text.ToString();
     }
 }

@@ -87,7 +87,7 @@ public class GrantChoiceTests
     private static ActionMatch.Found Asked(Random random)
     {
         var action = new ActionDefinition { Name = One(random, "orders.a", "orders.a", "orders.b", "orders.c"), Methods = ["GET"], Path = "/", Binding = (BindingKind)random.Next(3) };
-        return new ActionMatch.Found(new ApiDefinition { Name = One(random, "orders", "orders", "people"), Upstreams = [] }, action, [], One(random, Resources) ?? "");
+        return new ActionMatch.Found(new ApiDefinition { Name = One(random, "orders", "orders", "people"), Upstreams = [] }, action, PathCaptures.Empty, One(random, Resources) ?? "");
     }
 
     private static RestrictionsView Restrictions(Random random) => new(1, [],

@@ -23,6 +23,24 @@ internal sealed class ForwarderHost : IAsyncDisposable
 
     public List<ForwardResult> Results { get; } = [];
 
+    /// <summary>So many results: a caller whose answer broke off may know before its result is here.</summary>
+    public async Task<IReadOnlyList<ForwardResult>> ResultsOf(int calls)
+    {
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        for (var looks = 0; looks < 24_000; looks++)
+        {
+            lock (Results)
+            {
+                if (Results.Count >= calls)
+                    return [.. Results];
+            }
+
+            await look.WaitForNextTickAsync();
+        }
+
+        throw new TimeoutException($"There are not {calls} results.");
+    }
+
     public static async Task<ForwarderHost> Start(ApiDefinition api, Func<ExecutionGate> gate, IForwarderHttpClientFactory? clients = null, CancellationToken stop = default)
     {
         var builder = WebApplication.CreateSlimBuilder();

@@ -223,7 +223,35 @@ public sealed class PlainTests
         over.SetResult();
 
         Assert.Equal(answer.Length > 0 ? 0 : 504, status);
-        Assert.Equal(ForwardErrors.UpstreamTimeout, host.Results[^1].Error);
+        Assert.Equal(ForwardErrors.UpstreamTimeout, Assert.Single(await host.ResultsOf(1)).Error);
+    }
+
+    /// <summary>An upstream's fault is not said to be the caller's, who is cut off for it: by our own connections and by YARP's.</summary>
+    [Theory]
+    [InlineData("GET", "broken")]
+    [InlineData("POST", "broken")]
+    [InlineData("GET", "silent")]
+    public async Task Whose_fault_it_is_that_an_answer_breaks_off(string method, string fault)
+    {
+        const int Calls = 200;
+        var over = new TaskCompletionSource();
+        await using var upstream = new RawUpstream(async (_, c) =>
+        {
+            await RawUpstream.Write(c, Head + "Content-Length: 5\r\n\r\nok");
+            if (fault == "silent")
+                await over.Task;
+            return false;
+        });
+        await using var host = await ForwarderHost.Start(ForwarderHost.Api(upstream.Address, a => a with { UpstreamTimeout = TimeSpan.FromMilliseconds(fault == "silent" ? 300 : 60_000) }), Gate);
+
+        await Task.WhenAll(Enumerable.Range(0, Calls).Select(async i =>
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), $"/{i}") { Content = method == "POST" ? new StringContent("{}") : null };
+            await Assert.ThrowsAsync<HttpRequestException>(() => host.Client.SendAsync(request));
+        }));
+        over.SetResult();
+
+        Assert.All(await host.ResultsOf(Calls), r => Assert.Equal(fault == "silent" ? ForwardErrors.UpstreamTimeout : ForwardErrors.UpstreamBroke, r.Error));
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public class SummaryTemplateTests
         Principal = new PrincipalId("dev:user:alice"),
         Action = Calls.Action(mask),
         Resource = "order=42",
-        Captures = ImmutableDictionary<string, string>.Empty.Add("order", "42"),
+        Captures = new PathCaptures(["order"], ["42"]),
         Request = Calls.Post("/orders/42/refunds?x=1&y=1&y=2&z&t=s3cret", "X-Key: k1", "Cookie: s3cret", "X-Two: 1", "X-Two: 2"),
         Body = JsonBody.TryRead("application/json", null, Encoding.UTF8.GetBytes(Body)),
     };
