@@ -1,8 +1,8 @@
-using System.Collections.Immutable;
 using System.Text;
 using JitGrains.Binding;
 using JitGrains.Http;
 using JitGrains.Identity;
+using JitGrains.Policy;
 
 namespace JitGrains.UnitTests.Binding;
 
