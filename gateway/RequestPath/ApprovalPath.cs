@@ -56,7 +56,7 @@ internal sealed class ApprovalPath(
             return;
         }
 
-        var (body, refused) = call.Body is null ? await ReadBody(call) : (null, TrailersIn(call));
+        var (body, refused) = call.Body is null ? await ReadBody(call) : (null, CannotCover(call));
         using (body)
         {
             if (refused is not null)
@@ -75,12 +75,13 @@ internal sealed class ApprovalPath(
     private static async Task<(BufferedBody? Body, Problem? Refused)> ReadBody(Call call)
     {
         if (call.Request.IsWebSocket)
-            return (null, Problems.BadRequest("header:upgrade", "A grant for this action is for one exact request; it cannot cover an upgraded connection."));
+            return (null, CannotCover(call));
         var body = await BufferedBody.Read(call.Context, call.Action.BodyLimit);
-        return body is null ? (null, Problems.PayloadTooLarge(call.Action.BodyLimit)) : (body, TrailersIn(call));
+        return body is null ? (null, Problems.PayloadTooLarge(call.Action.BodyLimit)) : (body, CannotCover(call));
     }
 
-    private static Problem? TrailersIn(Call call) =>
+    /// <summary>What else of the call no digest of a request could cover; null where there is nothing.</summary>
+    private static Problem? CannotCover(Call call) =>
         call.Request.IsWebSocket
             ? Problems.BadRequest("header:upgrade", "A grant for this action is for one exact request; it cannot cover an upgraded connection.")
             : call.Request.DeclaresTrailers || call.Context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true, Trailers.Count: > 0 }
