@@ -26,6 +26,9 @@ internal enum OpKind
     /// <summary>Asks for deletions, one shipment or one refund, and has it approved at once.</summary>
     Grant,
 
+    /// <summary>Has a shipment or a refund approved, and sends other calls in its place before it sends that one.</summary>
+    Others,
+
     /// <summary>Calls under a grant for deletions again and again, by one gateway.</summary>
     Stream,
 

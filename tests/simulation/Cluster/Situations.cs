@@ -25,6 +25,7 @@ internal static class Situations
         ("stops-in-order", StopsInOrder),
         ("shared-limit", SharedLimit),
         ("keys-and-tokens", KeysAndTokens),
+        ("other-calls", OtherCalls),
     ];
 
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(s => s.Name)];
@@ -216,6 +217,19 @@ internal static class Situations
             plan.Add(plan.Between(2, 7.8), OpKind.Cut, plan.Victim, 1, 6);
         if (plan.Chance(0.3))
             plan.Add(plan.Between(0, 15), OpKind.TokenTrouble, 0, 1, 4);
+    }
+
+    /// <summary>Callers have calls approved, and send others in their place, by gateways of which one crashes, hears nothing, or has nothing in memory yet.</summary>
+    private static void OtherCalls(Making plan)
+    {
+        for (var who = 0; who < People.Callers.Length; who++)
+        {
+            plan.Add(plan.Between(0, 1.5), OpKind.Others, who, 1);
+            plan.Add(plan.Between(0, 3.0), OpKind.Others, who, plan.Below(2));
+        }
+
+        if (plan.Chance(0.4))
+            plan.Add(plan.Between(0.3, 3), plan.Chance(0.5) ? OpKind.Crash : OpKind.Cut, plan.Victim, 0, plan.Between(0.1, 3));
     }
 
     /// <summary>A plan while it is made.</summary>

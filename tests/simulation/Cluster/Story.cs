@@ -36,6 +36,7 @@ internal sealed partial class Story(World world, SimCluster cluster, Checker che
         OpKind.Cancel => Cancels(dice),
         OpKind.Release => Releases(dice),
         OpKind.Grant => HasApproved(People.Callers[op.A], op.B, dice),
+        OpKind.Others => SendsOthers(People.Callers[op.A], op.B, dice),
         OpKind.Lists => Lists(op.A, op.B, op.For, dice),
         OpKind.KeyReads => KeyReads(People.Robots[op.A], op.For, dice),
         OpKind.RevokeKey => RevokesKey(People.Robots[op.A], dice),
@@ -87,6 +88,26 @@ internal sealed partial class Story(World world, SimCluster cluster, Checker che
                 return;
             foreach (var approver in People.Approvers.Where(a => a != who))
                 await Approves(approver, dice, twice: false, always: true);
+        }
+    }
+
+    /// <summary>Has a call approved that it has left, and sends others first, which are not it: under its request's id, and without.</summary>
+    private async Task SendsOthers(string who, int what, Dice dice)
+    {
+        var (asked, others) = what == 0
+            ? (Call.Ship(who, 1), new[] { Call.Ship(who, 2), Call.Ship(who, 3) })
+            : (Call.Refund(who, 1, 100), [Call.Refund(who, 1, 101), Call.Refund(who, 2, 100)]);
+        if (PickUp(cluster.Gateways, dice) is not { } first || (await Send(first, asked, 0, null, null)).Request is not { } request)
+            return;
+        foreach (var approver in People.Approvers.Where(a => a != who))
+            await Approves(approver, dice, twice: false, always: true);
+        foreach (var ask in others.Append(asked))
+        {
+            foreach (var named in dice.Chance(0.5) ? new[] { request, null } : [null, request])
+            {
+                if (PickUp(cluster.Gateways, dice) is { } host)
+                    await Send(host, ask, 0, named, null);
+            }
         }
     }
 
