@@ -23,17 +23,13 @@ internal sealed class GrantChoice(RestrictionsCopy restrictions, IStoreEpoch epo
     public Grant? Of(GrantsSnapshot snapshot, Caller caller, ActionMatch.Found match, string? payloadDigest, ApprovalTerms terms, string? onlyRequest) =>
         Find(snapshot, caller, match, payloadDigest, terms, onlyRequest) is var place and >= 0 ? snapshot[place] : null;
 
-    /// <summary>Its place, or -1.</summary>
+    /// <summary>Its place in the order of the view, or -1.</summary>
     public int Find(GrantsSnapshot snapshot, Caller caller, ActionMatch.Found match, string? payloadDigest, ApprovalTerms terms, string? onlyRequest)
     {
         var best = -1;
-        var tags = snapshot.Tags;
-        if (tags.IsEmpty)
-            return best;
         var (tag, known, now) = (PackedHead.Tag(match.Action.Name, match.Action.Binding, match.Resource), restrictions.Current, time.GetUtcNow());
-        for (var next = 0; tags[next..].IndexOf(tag) is var skipped and >= 0; next++)
+        for (var next = snapshot.First(tag); next >= 0; next = snapshot.Next(next, tag))
         {
-            next += skipped;
             if (!snapshot.Covers(next, match, payloadDigest, epoch.Current, now)
                 || (onlyRequest is not null && !snapshot.IsOf(next, onlyRequest))
                 || snapshot.IsRevoked(next, known)
@@ -43,9 +39,9 @@ internal sealed class GrantChoice(RestrictionsCopy restrictions, IStoreEpoch epo
             }
 
             if (snapshot.IsUnlimited(next))
-                return next;
+                return snapshot.PlaceOf(next);
             if (best < 0)
-                best = next;
+                best = snapshot.PlaceOf(next);
         }
 
         return best;

@@ -26,42 +26,46 @@ internal sealed class GrantPacker(SharedTexts texts)
     public byte[] Pack(in CallerHash caller, IReadOnlyList<ActiveGrant> genuine)
     {
         var count = genuine.Count;
-        var (headSize, recordSize) = (Unsafe.SizeOf<PackedHead>(), Unsafe.SizeOf<PackedGrant>());
-        var recordsAt = PackedHead.RecordsAt(count);
+        var slots = new PackedSlot[PackedHead.SlotsFor(count)];
+        var recordsAt = PackedHead.SlotAt(slots.Length);
         var records = new PackedGrant[count];
-        var tags = new int[count];
         for (var i = 0; i < count; i++)
         {
-            var grant = genuine[i].Grant;
-            tags[i] = PackedHead.Tag(grant.Action, grant.Binding, grant.Resource);
-            records[i] = Record(grant, genuine[i].UsesLeft);
+            // The first of those with one tag is found first: a search meets them in the order in which they came.
+            var slot = Slot(genuine[i].Grant, genuine[i].UsesLeft, i + 1);
+            var at = PackedHead.FirstSlot(slot.Tag, slots.Length);
+            while (slots[at].Place != 0)
+                at = at + 1 == slots.Length ? 0 : at + 1;
+            slots[at] = slot;
+            records[i] = Record(genuine[i].Grant, at);
         }
 
         var head = new PackedHead
         {
             Caller = caller,
             Count = count,
+            Slots = slots.Length,
             Number = Interlocked.Increment(ref numbers),
-            TailAt = recordsAt + (count * recordSize),
+            TailAt = recordsAt + (count * Unsafe.SizeOf<PackedGrant>()),
             Principal = count == 0 ? PackedHead.NoText : Own(genuine[0].Grant.Principal.Value),
             Actors = count == 0 ? 0 : List([.. genuine[0].Grant.Actors.Select(a => Own(a.Value))]),
         };
         var data = new byte[head.TailAt + tail.WrittenCount];
         MemoryMarshal.Write(data, head);
-        MemoryMarshal.AsBytes(tags.AsSpan()).CopyTo(data.AsSpan(headSize));
+        MemoryMarshal.AsBytes(slots.AsSpan()).CopyTo(data.AsSpan(PackedHead.SlotAt(0)));
         MemoryMarshal.AsBytes(records.AsSpan()).CopyTo(data.AsSpan(recordsAt));
         tail.WrittenSpan.CopyTo(data.AsSpan(head.TailAt));
         return data;
     }
 
-    private PackedGrant Record(Grant grant, int? usesLeft) => new()
+    private PackedSlot Slot(Grant grant, int? usesLeft, int place) => new()
     {
+        Tag = PackedHead.Tag(grant.Action, grant.Binding, grant.Resource),
+        Place = place,
         ExpiresAt = grant.ExpiresAt.UtcTicks,
-        ExpiresOffset = (short)grant.ExpiresAt.TotalOffsetMinutes,
         NotBefore = grant.NotBefore.UtcTicks,
-        NotBeforeOffset = (short)grant.NotBefore.TotalOffsetMinutes,
-        UsesLeft = usesLeft ?? PackedGrant.AnyNumber,
-        Uses = grant.Uses ?? PackedGrant.AnyNumber,
+        UsesLeft = usesLeft ?? PackedSlot.AnyNumber,
+        Uses = grant.Uses ?? PackedSlot.AnyNumber,
         Api = Shared(grant.Api),
         Action = Shared(grant.Action),
         Resource = Own(grant.Resource),
@@ -69,6 +73,13 @@ internal sealed class GrantPacker(SharedTexts texts)
         Epoch = Shared(grant.Epoch),
         Binding = (byte)grant.Binding,
         Automatic = grant.Automatic ? (byte)1 : (byte)0,
+    };
+
+    private PackedGrant Record(Grant grant, int slot) => new()
+    {
+        Slot = slot,
+        ExpiresOffset = (short)grant.ExpiresAt.TotalOffsetMinutes,
+        NotBeforeOffset = (short)grant.NotBefore.TotalOffsetMinutes,
         Id = Own(grant.Id),
         RequestId = GrantsSnapshot.RequestOf(grant.Id) == grant.RequestId ? PackedHead.NoText : Own(grant.RequestId),
         Rule = Shared(grant.Rule),

@@ -1,4 +1,5 @@
 using JitGrains.Identity;
+using JitGrains.Policy;
 
 namespace JitGrains.Gateway.Grants;
 
@@ -51,7 +52,15 @@ internal sealed class GrantTable
             return noted;
         var found = Find(caller.KeyHash);
         caller.Noted = found;
+        caller.NotedSize = found is null ? 0 : GrantsSnapshot.Head(found).Slots;
         return found;
+    }
+
+    /// <summary>The caller's grants for a call are about to be looked for: has them on their way from memory meanwhile, where they are noted with it.</summary>
+    public static void Expect(Caller caller, ActionMatch.Found match)
+    {
+        if (caller.Noted is { } noted)
+            GrantsSnapshot.FetchAhead(noted, caller.NotedSize, PackedHead.Tag(match.Action.Name, match.Action.Binding, match.Resource));
     }
 
     /// <summary>Puts these in, in the place of those that are there for the caller.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using JitGrains.Approvals;
 using JitGrains.Grants;
 using JitGrains.Identity;
@@ -29,9 +30,6 @@ internal readonly struct GrantsSnapshot(byte[] data, GrantMemory memory)
     /// <summary>Whether nothing has changed since as far as this gateway was told. Read it after registering what relies on it.</summary>
     public bool IsCurrent => !IsDropped(data);
 
-    /// <summary>For each grant what tells it from most others; see <see cref="PackedHead.Tag"/>.</summary>
-    public ReadOnlySpan<int> Tags => MemoryMarshal.Cast<byte, int>(data.AsSpan(Unsafe.SizeOf<PackedHead>(), Count * sizeof(int)));
-
     private ReadOnlySpan<byte> Tail => data.AsSpan(Head(data).TailAt);
 
     /// <summary>The grant, unpacked, without its signature.</summary>
@@ -55,29 +53,41 @@ internal readonly struct GrantsSnapshot(byte[] data, GrantMemory memory)
             yield return this[i];
     }
 
+    /// <summary>The slot of the first grant with a tag, in the order of their end, or -1.</summary>
+    public int First(int tag) => From(PackedHead.FirstSlot(tag, Head(data).Slots), tag);
+
+    /// <summary>The slot of the next one, or -1.</summary>
+    public int Next(int slot, int tag) => From(slot + 1 == Head(data).Slots ? 0 : slot + 1, tag);
+
+    /// <summary>The place of the grant in a slot.</summary>
+    public int PlaceOf(int slot) => Slot(slot).Place - 1;
+
+    /// <summary>The slot of the grant at a place.</summary>
+    public int SlotOf(int place) => Record(place).Slot;
+
     /// <summary>What was left of it; null for any number.</summary>
-    public int? UsesLeft(int place) => Record(place).UsesLeft is var left and not PackedGrant.AnyNumber ? left : null;
+    public int? UsesLeft(int slot) => Slot(slot).UsesLeft is var left and not PackedSlot.AnyNumber ? left : null;
 
     /// <summary>Whether it may be used any number of times.</summary>
-    public bool IsUnlimited(int place) => Record(place).Uses == PackedGrant.AnyNumber;
+    public bool IsUnlimited(int slot) => Slot(slot).Uses == PackedSlot.AnyNumber;
 
     /// <summary>Whether it is this request's.</summary>
-    public bool IsOf(int place, string request)
+    public bool IsOf(int slot, string request)
     {
-        ref var record = ref Record(place);
+        ref var record = ref Record(PlaceOf(slot));
         if (record.RequestId != PackedHead.NoText)
             return PackedReader.Is(Tail, memory.Texts, record.RequestId, request);
         return request.StartsWith("rq_", StringComparison.Ordinal) && PackedReader.Same(PackedReader.Bytes(Tail, record.Id)[3..], request.AsSpan(3));
     }
 
     /// <summary>Whether it covers a call, and is of this epoch, not used up and not over.</summary>
-    public bool Covers(int place, ActionMatch.Found match, string? payloadDigest, string epoch, DateTimeOffset now)
+    public bool Covers(int slot, ActionMatch.Found match, string? payloadDigest, string epoch, DateTimeOffset now)
     {
-        ref var record = ref Record(place);
+        ref var record = ref Slot(slot);
         var tail = Tail;
         var texts = memory.Texts;
         return record.Binding == (byte)match.Action.Binding
-            && record.UsesLeft is PackedGrant.AnyNumber or > 0
+            && record.UsesLeft is PackedSlot.AnyNumber or > 0
             // Its start is the approval, and it exists only since.
             && now.UtcTicks < record.ExpiresAt
             && PackedReader.Is(tail, texts, record.Action, match.Action.Name)
@@ -88,25 +98,25 @@ internal readonly struct GrantsSnapshot(byte[] data, GrantMemory memory)
     }
 
     /// <summary>Whether it was revoked by what it has in common with others.</summary>
-    public bool IsRevoked(int place, KnownRestrictions known) => known.MayCover(Record(place).NotBefore) && known.IsRevoked(this[place]);
+    public bool IsRevoked(int slot, KnownRestrictions known) => known.MayCover(Slot(slot).NotBefore) && known.IsRevoked(this[PlaceOf(slot)]);
 
     /// <summary>
     /// Whether one of these grants still stands under the terms of a rule. What each stood under last is remembered, for callers ask
     /// again and again; all who are asked for here are the same caller.
     /// </summary>
-    /// <param name="place">Which of the grants.</param>
+    /// <param name="slot">Which of the grants.</param>
     /// <param name="terms">The rule's terms.</param>
     /// <param name="caller">The caller.</param>
-    public bool StillStands(int place, ApprovalTerms terms, Caller caller)
+    public bool StillStands(int slot, ApprovalTerms terms, Caller caller)
     {
-        ref var record = ref Record(place);
+        ref var record = ref Slot(slot);
         // Who else is behind a call differs from call to call, and so may whose votes count: that is not remembered.
         if (!caller.Excluded.IsDefaultOrEmpty)
-            return Quorum.StillStands(this[place], terms, caller.Involved);
+            return Quorum.StillStands(this[PlaceOf(slot)], terms, caller.Involved);
         var mark = memory.Marks.Of(terms);
         if (Volatile.Read(ref record.StoodUnder) == mark)
             return true;
-        if (!Quorum.StillStands(this[place], terms, caller.Involved))
+        if (!Quorum.StillStands(this[PlaceOf(slot)], terms, caller.Involved))
             return false;
         Volatile.Write(ref record.StoodUnder, mark);
         return true;
@@ -123,13 +133,50 @@ internal readonly struct GrantsSnapshot(byte[] data, GrantMemory memory)
     /// <summary>The request that a grant's id tells of, where it is of the usual form.</summary>
     public static string? RequestOf(string grantId) => grantId.StartsWith("gr_", StringComparison.Ordinal) ? string.Concat("rq_", grantId.AsSpan(3)) : null;
 
+    /// <summary>
+    /// Has the processor fetch what a search for a tag begins with, and goes on without it. Nothing is read, so what it is told may be out of
+    /// date: then it fetches in vain.
+    /// </summary>
+    /// <param name="data">Packed grants.</param>
+    /// <param name="slots">How many slots they have.</param>
+    /// <param name="tag">What will be searched for.</param>
+    public static unsafe void FetchAhead(byte[] data, int slots, int tag)
+    {
+        if (!Sse.IsSupported)
+            return;
+        var start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(data));
+        // Neither begins where a line of memory does.
+        Sse.Prefetch0(start - sizeof(long));
+        Sse.Prefetch0(start + (4 * sizeof(int)) - 1);
+        var slot = start + PackedHead.SlotAt(PackedHead.FirstSlot(tag, slots));
+        Sse.Prefetch0(slot);
+        Sse.Prefetch0(slot + sizeof(PackedSlot) - 1);
+    }
+
+    private int From(int slot, int tag)
+    {
+        var slots = Slots();
+        for (; slots[slot].Place != 0; slot = slot + 1 == slots.Length ? 0 : slot + 1)
+        {
+            if (slots[slot].Tag == tag)
+                return slot;
+        }
+
+        return -1;
+    }
+
+    private Span<PackedSlot> Slots() => MemoryMarshal.Cast<byte, PackedSlot>(data.AsSpan(PackedHead.SlotAt(0)))[..Head(data).Slots];
+
+    private ref PackedSlot Slot(int slot) => ref Slots()[slot];
+
     private ref PackedGrant Record(int place) =>
-        ref MemoryMarshal.Cast<byte, PackedGrant>(data.AsSpan(PackedHead.RecordsAt(Count), Count * Unsafe.SizeOf<PackedGrant>()))[place];
+        ref MemoryMarshal.Cast<byte, PackedGrant>(data.AsSpan(PackedHead.SlotAt(Head(data).Slots), Count * Unsafe.SizeOf<PackedGrant>()))[place];
 
     private Grant Unpack(int place)
     {
         ref var head = ref Head(data);
         ref var record = ref Record(place);
+        ref var slot = ref Slot(record.Slot);
         var tail = Tail;
         var texts = memory.Texts;
         var id = PackedReader.Text(tail, texts, record.Id)!;
@@ -139,19 +186,19 @@ internal readonly struct GrantsSnapshot(byte[] data, GrantMemory memory)
             RequestId = record.RequestId == PackedHead.NoText ? RequestOf(id)! : PackedReader.Text(tail, texts, record.RequestId)!,
             Principal = new PrincipalId(PackedReader.Text(tail, texts, head.Principal)!),
             Actors = [.. new PackedReader(tail, texts, head.Actors).List().Select(a => new PrincipalId(a))],
-            Api = PackedReader.Text(tail, texts, record.Api)!,
-            Action = PackedReader.Text(tail, texts, record.Action)!,
-            Binding = (BindingKind)record.Binding,
-            Resource = PackedReader.Text(tail, texts, record.Resource),
-            PayloadDigest = PackedReader.Text(tail, texts, record.PayloadDigest),
-            NotBefore = PackedReader.At(record.NotBefore, record.NotBeforeOffset),
-            ExpiresAt = PackedReader.At(record.ExpiresAt, record.ExpiresOffset),
-            Uses = record.Uses == PackedGrant.AnyNumber ? null : record.Uses,
+            Api = PackedReader.Text(tail, texts, slot.Api)!,
+            Action = PackedReader.Text(tail, texts, slot.Action)!,
+            Binding = (BindingKind)slot.Binding,
+            Resource = PackedReader.Text(tail, texts, slot.Resource),
+            PayloadDigest = PackedReader.Text(tail, texts, slot.PayloadDigest),
+            NotBefore = PackedReader.At(slot.NotBefore, record.NotBeforeOffset),
+            ExpiresAt = PackedReader.At(slot.ExpiresAt, record.ExpiresOffset),
+            Uses = slot.Uses == PackedSlot.AnyNumber ? null : slot.Uses,
             Rule = PackedReader.Text(tail, texts, record.Rule)!,
             PolicyVersion = PackedReader.Text(tail, texts, record.PolicyVersion)!,
-            Automatic = record.Automatic != 0,
+            Automatic = slot.Automatic != 0,
             Votes = new PackedReader(tail, texts, record.Votes).Votes(),
-            Epoch = PackedReader.Text(tail, texts, record.Epoch),
+            Epoch = PackedReader.Text(tail, texts, slot.Epoch),
         };
     }
 }

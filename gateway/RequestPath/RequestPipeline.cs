@@ -172,6 +172,8 @@ internal sealed class RequestPipeline(
 
     private Task Decided(Call call)
     {
+        if (call.Policy.MayDemandGrant(call.Action))
+            GrantTable.Expect(call.Caller, call.Match);
         var decision = call.Policy.Evaluate(call.InputAt(time.GetUtcNow()));
         metrics.Request(Answers.Word(decision), call.Api.Name);
         if (call.Caller.Only is { } only && !IsFor(only, call, decision))

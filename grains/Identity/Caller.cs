@@ -60,6 +60,13 @@ public sealed record Caller
         set => Volatile.Write(ref remembered.Of(this).Noted, value);
     }
 
+    /// <summary>The size of what is noted, in whatever unit it is noted in; it may be that of what was noted before. Thread-safe.</summary>
+    public int NotedSize
+    {
+        get => Volatile.Read(ref remembered.Of(this).NotedSize);
+        set => Volatile.Write(ref remembered.Of(this).NotedSize, value);
+    }
+
     /// <summary>How and when the subject signed in, as far as the token says.</summary>
     public SignIn SignIn => remembered.Of(this).SignIn;
 
@@ -115,6 +122,7 @@ public sealed record Caller
         SignIn SignIn)
     {
         public byte[]? Noted;
+        public int NotedSize;
         public long Profile;
     }
 }

@@ -70,6 +70,9 @@ public sealed class CompiledPolicy
     /// <summary>What policy says of a call.</summary>
     public PolicyDecision Evaluate(PolicyInput input) => Evaluator.Evaluate(input);
 
+    /// <summary>Whether calls of an action may need a grant; those of which callers is not asked.</summary>
+    public bool MayDemandGrant(ActionDefinition action) => Evaluator.MayDemandGrant(action);
+
     /// <summary>The same decision, with how each rule came to bear on it.</summary>
     public PolicyExplanation Explain(PolicyInput input) => Explainer.Explain(Evaluator, Version, input);
 

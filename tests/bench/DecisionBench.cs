@@ -113,6 +113,8 @@ internal static class DecisionBench
         var outline = policy.Outline(bound.Call.Request);
         if (outline.Match is not ActionMatch.Found found)
             throw new InvalidOperationException("the action is not found");
+        if (policy.MayDemandGrant(found.Action))
+            GrantTable.Expect(caller, found);
         var decision = policy.Evaluate(new PolicyInput { Caller = caller, Api = found.Api, Action = found.Action, Captures = found.Captures, Request = bound.Call.Request, Origin = memory.Origin, Now = Now });
         if (decision is PolicyDecision.Allow)
             return;

@@ -65,6 +65,9 @@ internal sealed class Evaluator
         return ApproveUnion.Decide(demanding, context);
     }
 
+    /// <summary>Whether there is an approve rule for the action.</summary>
+    public bool MayDemandGrant(ActionDefinition action) => byAction.TryGetValue(action.Name, out var rules) && !rules.Approve.All.IsEmpty;
+
     /// <summary>Whether the grant's votes meet the stages of any approve rule for its action; where there is none, whether it needs no grant.</summary>
     public bool CouldUse(Grant grant)
     {

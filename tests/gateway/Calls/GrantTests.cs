@@ -32,7 +32,7 @@ public sealed class GrantTests
             var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => gateway.Send("POST", $"/orders/{round}/refunds", alice, Refund, NoWait, ("Jit-Request", id))));
 
             Assert.Single(answers, a => a.Status == HttpStatusCode.OK);
-            Assert.Equal(19, answers.Count(a => a.Problem == "already-used"));
+            Assert.All(answers.Where(a => a.Status != HttpStatusCode.OK), a => Assert.Equal("already-used", a.Problem));
             Assert.Single(upstream.Seen, c => c.Target == $"/orders/{round}/refunds");
         }
     }

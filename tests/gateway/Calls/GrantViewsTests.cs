@@ -117,7 +117,7 @@ public class GrantViewsTests
         store.Read = _ => Task.FromResult(new PrincipalView(1, [new ActiveGrant(others, null), new ActiveGrant(genuine, 2), new ActiveGrant(genuine with { Resource = "v=3" }, null)]));
         var snapshot = await store.Views.Get(CallerOf(1));
         Assert.Equal(genuine.Id, Assert.Single(snapshot.All()).Id);
-        Assert.Equal(2, snapshot.UsesLeft(0));
+        Assert.Equal(2, snapshot.UsesLeft(snapshot.SlotOf(0)));
     }
 
     private static void AssertNotOutlived(GrantsSnapshot snapshot, int newest, int[] told, int caller)

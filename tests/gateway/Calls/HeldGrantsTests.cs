@@ -25,7 +25,7 @@ public class HeldGrantsTests
         for (var i = 0; i < loaded.Length; i++)
         {
             Assert.Equal(Text(loaded[i].Grant with { Signature = null }), Text(snapshot[i]));
-            Assert.Equal(loaded[i].UsesLeft, snapshot.UsesLeft(i));
+            Assert.Equal(loaded[i].UsesLeft, snapshot.UsesLeft(snapshot.SlotOf(i)));
             Assert.Equal(loaded[i].Grant.CallerKey, snapshot[i].CallerKey);
         }
 
@@ -119,11 +119,11 @@ public class HeldGrantsTests
         var (met, more) = (Terms(1), Terms(2));
         for (var i = 0; i < 3; i++)
         {
-            Assert.True(snapshot.StillStands(0, met, Alice));
-            Assert.False(snapshot.StillStands(0, more, Alice));
-            Assert.False(snapshot.StillStands(1, met, Alice));
+            Assert.True(snapshot.StillStands(snapshot.SlotOf(0), met, Alice));
+            Assert.False(snapshot.StillStands(snapshot.SlotOf(0), more, Alice));
+            Assert.False(snapshot.StillStands(snapshot.SlotOf(1), met, Alice));
             // Who triggered a job has no vote in it, whatever another call of the same caller was answered.
-            Assert.False(snapshot.StillStands(0, met, Alice with { Excluded = [new PrincipalId("dev:user:bob")] }));
+            Assert.False(snapshot.StillStands(snapshot.SlotOf(0), met, Alice with { Excluded = [new PrincipalId("dev:user:bob")] }));
         }
     }
 
