@@ -13,11 +13,11 @@ namespace JitGrains.Bench;
 internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits waits) : IDisposable
 {
     private const int Connections = 32;
-    private const int Revocations = 200;
-    private const int Votes = 200;
+    private const int Revocations = 400;
+    private const int Votes = 400;
 
-    // Rounds before those that count, a third of them at a time.
-    private const int WarmUp = 240;
+    // Rounds before those that count, a third of them at a time: what a process does once a second it has then done often enough, too.
+    private const int WarmUp = 480;
     private const string RevocationHead = "| revocation, round trip | count | p50 | p99 | leases waited out |\n|---|---:|---:|---:|---:|";
     private const string VotingHead = "| from vote to the held caller's first byte | count | p50 | p99 |\n|---|---:|---:|---:|";
 
