@@ -1,16 +1,16 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using JitGrains.Approvals;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Diagnosers;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using JitGrains.Gateway.Grants;
-using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.RequestPath;
-using JitGrains.Gateway.Telemetry;
-using JitGrains.Grants;
 using JitGrains.Identity;
-using JitGrains.Network;
 using JitGrains.Policy;
-using JitGrains.Runtime.Engine;
+using Perfolizer.Horology;
 
 namespace JitGrains.Bench;
 
@@ -18,97 +18,139 @@ namespace JitGrains.Bench;
 /// A decision from memory: action, policy, and for an approve rule the grant; nanoseconds and bytes, with few and many rules and
 /// grants, callers and actions at random. In the order of a gateway: what it is, who calls, what policy says, and the grant.
 /// Who calls is known before anything is decided: what a token's look-up has just read of the caller is at hand, unless a row
-/// says otherwise. The caller's grants are where a random caller's are.
+/// says otherwise. The caller's grants are where a random caller's are. Measured by BenchmarkDotNet, in this process: its own would
+/// fill the memory anew for each row.
 /// </summary>
 internal static class DecisionBench
 {
+    /// <summary>So many calls are decided at once, of callers that were just read.</summary>
+    public const int Batch = 16;
+
     private const int GrantsOfOne = 10;
-    private const int Decisions = 200_000;
-    private const int Batch = 16;
-    private const int Rounds = 7;
     private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+    private static readonly PausedClock Clock = new();
+    private static readonly Caller[] Chosen = new Caller[Batch];
+    private static uint random = 12345;
+    private static long seen;
+
+    /// <summary>What is measured, in the order in which it is shown.</summary>
+    public static IReadOnlyList<DecisionRow> Rows { get; private set; } = [];
 
     public static async Task<int> RunAsync(int most)
     {
-        Console.WriteLine($"{Decisions:N0} decisions a round, {Rounds} interleaved rounds, medians; one thread; {GrantsOfOne} grants a caller.");
-        var policies = new[] { 10, 10_000 }.ToDictionary(n => n, n => DecisionPolicy.Load(n));
-        await using var few = Memory.Fill(10);
-        await using var many = Memory.Fill(most);
+        Console.WriteLine($"One thread; {GrantsOfOne} grants a caller.");
+        await using var few = DecisionMemory.Fill(10, GrantsOfOne);
+        await using var many = DecisionMemory.Fill(most, GrantsOfOne);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"memory of a cached grant, with its share of what is kept for its caller: {many.BytesOfOne:N0} bytes"));
         Console.WriteLine();
 
-        var rows = new List<Row>();
-        foreach (var (rules, policy) in policies)
+        var rows = new List<DecisionRow>();
+        foreach (var rules in new[] { 10, 10_000 })
         {
-            rows.Add(new Row($"allow, {rules:N0} rules", () => Decide(policy, many, 0, DecisionPolicy.Actions / 2, atHand: true)));
-            foreach (var memory in (Memory[])[few, many])
-                rows.Add(new Row($"grant, {rules:N0} rules, {memory.Grants:N0} grants", () => Decide(policy, memory, DecisionPolicy.Actions / 2, GrantsOfOne, atHand: true)));
-            rows.Add(new Row($"grant, {rules:N0} rules, {many.Grants:N0} grants, the caller read too", () => Decide(policy, many, DecisionPolicy.Actions / 2, GrantsOfOne, atHand: false)));
+            var policy = DecisionPolicy.Load(rules);
+            var calls = many.CallsUnder(policy);
+            var (allowed, granted) = (calls[..(DecisionPolicy.Actions / 2)], calls[(DecisionPolicy.Actions / 2)..][..GrantsOfOne]);
+            rows.Add(new DecisionRow($"allow, {rules:N0} rules", () => { }, () => DecideBatch(policy, many, allowed, atHand: true)));
+            foreach (var memory in (DecisionMemory[])[few, many])
+                rows.Add(new DecisionRow($"grant, {rules:N0} rules, {memory.Grants:N0} grants", () => DecideAll(policy, memory, granted), () => DecideBatch(policy, memory, granted, atHand: true)));
+            rows.Add(new DecisionRow($"grant, {rules:N0} rules, {many.Grants:N0} grants, the caller read too", () => DecideAll(policy, many, granted), () => DecideBatch(policy, many, granted, atHand: false)));
         }
 
-        // Compiled once more while the first rounds run, which do not count. One policy after the other: a gateway has one at a time,
-        // and remembers what grants stood under it.
-        foreach (var ofPolicy in rows.Chunk(rows.Count / policies.Count))
+        Rows = rows;
+        // Compiled as in a gateway that has run for a while, before anything is measured.
+        for (var round = 0; round < 4; round++)
         {
-            for (var round = -4; round < Rounds; round++)
+            foreach (var row in rows)
             {
-                foreach (var row in ofPolicy)
-                    row.Measure(counts: round >= 0);
+                for (var i = 0; i < 5_000; i++)
+                    row.Run();
             }
         }
 
-        Print(rows);
+        var artifacts = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;
+        try
+        {
+            return Measure(artifacts);
+        }
+        finally
+        {
+            Directory.Delete(artifacts, recursive: true);
+        }
+    }
+
+    private static int Measure(string artifacts)
+    {
+        var said = new AccumulationLogger();
+        var job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithClock(Clock)
+            .WithWarmupCount(6).WithIterationCount(15).WithIterationTime(TimeInterval.FromMilliseconds(150)).WithGcForce(false);
+        var summary = BenchmarkRunner.Run<DecisionBenchmark>(
+            ManualConfig.CreateEmpty().AddJob(job).AddDiagnoser(MemoryDiagnoser.Default).AddLogger(said).WithArtifactsPath(artifacts));
+        if (summary.HasCriticalValidationErrors || summary.Reports.Length != Rows.Count || summary.Reports.Any(r => r.ResultStatistics is null))
+        {
+            Console.Error.WriteLine(said.GetLog());
+            return 1;
+        }
+
+        Print(summary.Reports.ToDictionary(RowOf));
         return 0;
     }
 
-    private static void Print(List<Row> rows)
-    {
-        Console.WriteLine("| decision | ns | bytes |");
-        Console.WriteLine("|---|---:|---:|");
-        foreach (var row in rows)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Name} | {row.Nanoseconds:0} | {Math.Max(0, row.Bytes):0.##} |"));
-        Console.WriteLine();
-        Ratio(rows, "allow, 10,000 rules", "allow, 10 rules");
-        foreach (var row in rows.Where(r => r.Name.StartsWith("grant", StringComparison.Ordinal)).Skip(1))
-            Ratio(rows, row.Name, rows.First(r => r.Name.StartsWith("grant", StringComparison.Ordinal)).Name);
-    }
+    private static DecisionRow RowOf(BenchmarkReport report) => (DecisionRow)report.BenchmarkCase.Parameters[nameof(DecisionBenchmark.Row)];
 
-    private static void Ratio(List<Row> rows, string one, string other)
+    private static void Print(Dictionary<DecisionRow, BenchmarkReport> reports)
     {
-        double Of(string name) => rows.Single(r => r.Name == name).Nanoseconds;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio {one}/{other} {Of(one) / Of(other):0.00}"));
-    }
-
-    /// <summary>Decides calls of callers at random for actions at random; each must be permitted. Ticks of the time that deciding took.</summary>
-    private static long Decide(CompiledPolicy policy, Memory memory, int firstAction, int actions, bool atHand)
-    {
-        var calls = memory.CallsUnder(policy);
-        var callers = new Caller[Batch];
-        var (random, ticks, seen) = (12345u, 0L, 0L);
-        for (var done = 0; done < Decisions; done += Batch)
+        Console.WriteLine("| decision | ns | standard deviation | bytes |");
+        Console.WriteLine("|---|---:|---:|---:|");
+        foreach (var row in Rows)
         {
-            foreach (ref var caller in callers.AsSpan())
-            {
-                random = (random * 1_664_525) + 1_013_904_223;
-                caller = memory.Callers[(int)((random >> 4) % (uint)memory.Callers.Length)];
-                if (atHand)
-                    seen += (caller.Noted is null ? 1 : 0) + (long)caller.KeyHash.A + caller.Principal.Value.Length + caller.Actors.Length + (caller.Groups.Contains("dev:team0") ? 1 : 0);
-            }
-
-            var began = Stopwatch.GetTimestamp();
-            foreach (var caller in callers)
-            {
-                random = (random * 1_664_525) + 1_013_904_223;
-                DecideOne(policy, memory, caller, calls[firstAction + (int)((random >> 9) % (uint)actions)]);
-            }
-
-            ticks += Stopwatch.GetTimestamp() - began;
+            var report = reports[row];
+            var statistics = report.ResultStatistics!;
+            var bytes = report.GcStats.GetBytesAllocatedPerOperation(report.BenchmarkCase) ?? 0;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row} | {statistics.Mean:0} | {statistics.StandardDeviation:0} | {bytes} |"));
         }
 
-        return seen == 0 && atHand ? 0 : ticks;
+        Console.WriteLine();
+        double Of(string name) => reports.Single(r => r.Key.Name == name).Value.ResultStatistics!.Mean;
+        void Ratio(string one, string other) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio {one}/{other} {Of(one) / Of(other):0.00}"));
+        Ratio("allow, 10,000 rules", "allow, 10 rules");
+        var grants = Rows.Where(r => r.Name.StartsWith("grant", StringComparison.Ordinal)).ToArray();
+        foreach (var row in grants.Skip(1))
+            Ratio(row.Name, grants[0].Name);
     }
 
-    private static void DecideOne(CompiledPolicy policy, Memory memory, Caller caller, BoundCall bound)
+    /// <summary>Decides calls of callers at random; each must be permitted.</summary>
+    private static void DecideBatch(CompiledPolicy policy, DecisionMemory memory, BoundCall[] calls, bool atHand)
+    {
+        if (atHand)
+            Clock.Pause();
+        foreach (ref var caller in Chosen.AsSpan())
+        {
+            random = (random * 1_664_525) + 1_013_904_223;
+            caller = memory.Callers[(int)((random >> 4) % (uint)memory.Callers.Length)];
+            if (atHand)
+                seen += (caller.Noted is null ? 1 : 0) + (long)caller.KeyHash.A + caller.Principal.Value.Length + caller.Actors.Length + (caller.Groups.Contains("dev:team0") ? 1 : 0);
+        }
+
+        if (atHand)
+            Clock.GoOn();
+        foreach (var caller in Chosen)
+        {
+            random = (random * 1_664_525) + 1_013_904_223;
+            DecideOne(policy, memory, caller, calls[(int)((random >> 9) % (uint)calls.Length)]);
+        }
+    }
+
+    /// <summary>Decides each call of each caller: a gateway remembers what grants stood under the policy that it has.</summary>
+    private static void DecideAll(CompiledPolicy policy, DecisionMemory memory, BoundCall[] calls)
+    {
+        foreach (var caller in memory.Callers)
+        {
+            foreach (var call in calls)
+                DecideOne(policy, memory, caller, call);
+        }
+    }
+
+    private static void DecideOne(CompiledPolicy policy, DecisionMemory memory, Caller caller, BoundCall bound)
     {
         var outline = policy.Outline(bound.Call.Request);
         if (outline.Match is not ActionMatch.Found found)
@@ -122,113 +164,5 @@ internal static class DecisionBench
         memory.Metrics.ViewLookup(hit: true);
         if (data is null || decision is not PolicyDecision.Approve approve || memory.Choice.Find(new GrantsSnapshot(data, memory.Kept), caller, found, null, approve.Terms, null) < 0)
             throw new InvalidOperationException("it is not permitted");
-    }
-
-    private sealed class Row(string name, Func<long> run)
-    {
-        private readonly List<double> times = [];
-        private long bytes;
-
-        public string Name => name;
-
-        public double Nanoseconds => times.Order().ElementAt(times.Count / 2);
-
-        public double Bytes => bytes / (double)(times.Count * Decisions);
-
-        public void Measure(bool counts)
-        {
-            var allocated = GC.GetAllocatedBytesForCurrentThread();
-            var ticks = run();
-            if (!counts)
-                return;
-            times.Add(Stopwatch.GetElapsedTime(0, ticks).TotalNanoseconds / Decisions);
-            // But for the batch's own array.
-            bytes += GC.GetAllocatedBytesForCurrentThread() - allocated - ((Batch * IntPtr.Size) + 24);
-        }
-    }
-
-    /// <summary>A gateway's memory of callers and their grants, filled as it fills itself but for reading them and for checking signatures, which take minutes for so many.</summary>
-    private sealed class Memory : IAsyncDisposable
-    {
-        private readonly Dictionary<CompiledPolicy, BoundCall[]> calls = [];
-        private WebApplication app = null!;
-        private string folder = null!;
-
-        public int Grants { get; private init; }
-
-        public double BytesOfOne { get; private set; }
-
-        public Caller[] Callers { get; private init; } = [];
-
-        public CallOrigin Origin { get; } = new(IPAddress.Parse("10.1.2.3"));
-
-        public GrantTable Table { get; } = new();
-
-        public GrantMemory Kept { get; } = new();
-
-        public GatewayMetrics Metrics { get; private set; } = null!;
-
-        public GrantChoice Choice { get; private set; } = null!;
-
-        public static Memory Fill(int grants)
-        {
-            var memory = new Memory { Grants = grants, Callers = [.. Enumerable.Range(0, Math.Max(1, grants / GrantsOfOne)).Select(DecisionPolicy.Caller)] };
-            memory.folder = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;
-            memory.app = GatewayHost.Build(
-                ["--quickstart", "--data", memory.folder, "--port", "0", "--control-port", "0", "--sample-port", "0"],
-                builder => builder.Logging.ClearProviders());
-            memory.Choice = memory.app.Services.GetRequiredService<GrantChoice>();
-            memory.Metrics = memory.app.Services.GetRequiredService<GatewayMetrics>();
-            var epoch = memory.app.Services.GetRequiredService<IStoreEpoch>().Current;
-            foreach (var caller in memory.Callers)
-                _ = caller.Key;
-            var before = GC.GetTotalMemory(forceFullCollection: true);
-            foreach (var caller in memory.Callers)
-                memory.Table.Put(caller.KeyHash, new GrantPacker(memory.Kept.Texts).Pack(caller.KeyHash, [.. Enumerable.Range(DecisionPolicy.Actions / 2, GrantsOfOne).Select(action => GrantOf(caller, action, epoch))]));
-            memory.BytesOfOne = (GC.GetTotalMemory(forceFullCollection: true) - before) / (double)grants;
-            return memory;
-        }
-
-        /// <summary>The calls for each action; who makes them is looked up apart.</summary>
-        public BoundCall[] CallsUnder(CompiledPolicy policy)
-        {
-            if (calls.TryGetValue(policy, out var made))
-                return made;
-            return calls[policy] = [.. Enumerable.Range(0, DecisionPolicy.Actions).Select(i =>
-            {
-                var request = DecisionPolicy.Request(i);
-                var found = (ActionMatch.Found)policy.Match(request, null);
-                return new BoundCall(new Call { Context = new DefaultHttpContext(), Request = request, Caller = Callers[0], Policy = policy, Match = found, Origin = Origin }, null);
-            })];
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await app.DisposeAsync();
-            Directory.Delete(folder, recursive: true);
-        }
-
-        private static ActiveGrant GrantOf(Caller caller, int action, string epoch)
-        {
-            var request = $"rq_{Guid.NewGuid():N}"[..29];
-            return new ActiveGrant(
-                new Grant
-                {
-                    Id = Grant.IdFor(request),
-                    RequestId = request,
-                    Principal = caller.Principal,
-                    Actors = caller.Actors,
-                    Api = "api",
-                    Action = $"a{action}",
-                    Binding = BindingKind.Action,
-                    NotBefore = Now,
-                    ExpiresAt = Now.AddDays(1),
-                    Rule = "needs-one",
-                    PolicyVersion = "sha256-0123456789abcdef",
-                    Epoch = epoch,
-                    Votes = [new RecordedVote { Approver = new PrincipalId("dev:user:bob"), Groups = ["dev:team1"], Decision = VoteDecision.Approve, At = Now }],
-                },
-                null);
-        }
     }
 }
