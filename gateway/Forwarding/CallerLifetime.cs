@@ -37,14 +37,17 @@ internal sealed class CallerLifetime : IHttpRequestLifetimeFeature, IHttpResetFe
     /// <inheritdoc/>
     public void Abort()
     {
-        hadLeft ??= lifetime.RequestAborted.IsCancellationRequested;
+        Note();
         lifetime.Abort();
     }
 
     /// <inheritdoc/>
     public void Reset(int errorCode)
     {
-        hadLeft ??= lifetime.RequestAborted.IsCancellationRequested;
+        Note();
         resets!.Reset(errorCode);
     }
+
+    /// <summary>From here on both look the same.</summary>
+    private void Note() => hadLeft ??= lifetime.RequestAborted.IsCancellationRequested;
 }

@@ -21,14 +21,16 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams
     /// <param name="call">What is known of it.</param>
     /// <param name="stop">Cancels the execution, as the end of its grant or token does.</param>
     public ValueTask<ForwardResult> Forward(HttpContext context, ForwardedCall call, CancellationToken stop) =>
-        PlainUpstreams.Takes(context, call) ? ForwardPlain(context, call, stop) : ForwardByYarp(context, call, stop);
+        PlainUpstreams.Takes(context, call) ? ForwardPlain(context, call, stop) : ForwardByYarp(context, call, null, stop);
 
     private ValueTask<ForwardResult> ForwardPlain(HttpContext context, ForwardedCall call, CancellationToken stop)
     {
         if (upstreams.Pick(context, call.Api, null) is not { } picked)
             return ValueTask.FromResult(new ForwardResult(null, ForwardErrors.NoUpstream, 0, 0));
+        if (plain.To(picked) is not { } pool)
+            return ForwardByYarp(context, call, picked, stop);
         upstreams.Begin(picked);
-        return plain.Send(new PlainCall(context, call, picked, this, stop));
+        return plain.Send(new PlainCall(context, call, picked, this, stop), pool);
     }
 
     /// <inheritdoc/>
@@ -45,13 +47,14 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams
     ValueTask<ForwardResult> IPlainCalls.SendOtherwise(in PlainCall unsent)
     {
         upstreams.End(unsent.Context, unsent.Upstream, isAboutUpstream: false);
-        return ForwardByYarp(unsent.Context, unsent.Call, unsent.Stop);
+        return ForwardByYarp(unsent.Context, unsent.Call, unsent.Upstream, unsent.Stop);
     }
 
     /// <inheritdoc/>
     void IPlainCalls.Broke(in PlainCall broken) => upstreams.End(broken.Context, broken.Upstream, isAboutUpstream: false);
 
-    private async ValueTask<ForwardResult> ForwardByYarp(HttpContext context, ForwardedCall call, CancellationToken stop)
+    /// <summary>To the upstream that was picked for it first, where one was.</summary>
+    private async ValueTask<ForwardResult> ForwardByYarp(HttpContext context, ForwardedCall call, Picked? first, CancellationToken stop)
     {
         // Callers may pause while they send, as streams do: how long all may be silent is the API's to say, not the server's.
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
@@ -63,7 +66,7 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams
         Picked? before = null;
         for (var retry = 0; ; retry++)
         {
-            if (upstreams.Pick(context, call.Api, before) is not { } picked)
+            if (((retry == 0 ? first : null) ?? upstreams.Pick(context, call.Api, before)) is not { } picked)
                 return new ForwardResult(null, ForwardErrors.NoUpstream, bytes.Request, bytes.Response);
             var transformer = new CallTransformer(call);
             upstreams.Begin(picked);

@@ -33,11 +33,14 @@ internal sealed partial class GrantViews(IGrainFactory grains, GrantVerifier ver
     /// <exception cref="TimeoutException">They could not be loaded in time, or changed all the while.</exception>
     public ValueTask<GrantsSnapshot> Get(Caller caller)
     {
-        if (table.Find(caller) is not { } data)
+        if (Find(caller) is not { } kept)
             return Read(caller.Key, caller.KeyHash);
         metrics.ViewLookup(hit: true);
-        return ValueTask.FromResult(new GrantsSnapshot(data, memory));
+        return ValueTask.FromResult(kept);
     }
+
+    /// <summary>The caller's grants where they are kept; null where they are to be read.</summary>
+    public GrantsSnapshot? Find(Caller caller) => table.Find(caller) is { } data ? new GrantsSnapshot(data, memory) : null;
 
     /// <summary>One grant that the caller was told of by others than its grain; null where it is not the caller's, or not genuine. Nothing of it is kept.</summary>
     public GrantsSnapshot? Check(Caller caller, Grant told) =>

@@ -15,7 +15,7 @@ internal sealed partial class GatewayJournal(
     : IHostedService, IDisposable
 {
     /// <summary>A batch is one row of the store; where it is full, it does not wait for its second to be over.</summary>
-    private const int BatchSize = 1_000;
+    private const int BatchSize = 500;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastTry = TimeSpan.FromSeconds(5);
 

@@ -29,33 +29,21 @@ internal sealed class ApprovalPath(
     /// <summary>A rule that approves by itself does so within moments; a caller that would not wait at all waits this long.</summary>
     private static readonly TimeSpan AutomaticWait = TimeSpan.FromSeconds(5);
 
-    public async Task Handle(Call call, PolicyDecision.Approve rule)
+    /// <summary>Handles it. Nothing waits on the way to a many-use grant that is at hand.</summary>
+    public Task Handle(Call call, PolicyDecision.Approve rule)
     {
         if (!lease.IsLive)
-        {
-            await Refuse(call, rule, Problems.Unavailable("Approvals cannot be checked at the moment."));
-            return;
-        }
-
+            return Refuse(call, rule, Problems.Unavailable("Approvals cannot be checked at the moment."));
         if (!CallerText.TryRead(call.Request, out var text, out var badText))
-        {
-            await Refuse(call, rule, badText);
-            return;
-        }
-
+            return Refuse(call, rule, badText);
         var named = call.Request.SingleHeader("jit-request");
         if (named is not null && !IdFormat.IsId(named, "rq_"))
-        {
-            await Refuse(call, rule, Problems.BadRequest(OwnHeaders.Request, "This is no id of an approval request."));
-            return;
-        }
+            return Refuse(call, rule, Problems.BadRequest(OwnHeaders.Request, "This is no id of an approval request."));
+        return call.Action.Binding == BindingKind.Payload ? Bind(call, rule, text, named) : Proceed(new BoundCall(call, null), rule, text, named);
+    }
 
-        if (call.Action.Binding != BindingKind.Payload)
-        {
-            await Proceed(new BoundCall(call, null), rule, text, named);
-            return;
-        }
-
+    private async Task Bind(Call call, PolicyDecision.Approve rule, CallerText text, string? named)
+    {
         var (body, refused) = call.Body is null ? await ReadBody(call) : (null, CannotCover(call));
         using (body)
         {
@@ -88,14 +76,15 @@ internal sealed class ApprovalPath(
                 ? Problems.BadRequest("trailer", "A grant for this action is for one exact request; it cannot cover trailers.")
                 : null;
 
-    private async Task Proceed(BoundCall bound, PolicyDecision.Approve rule, CallerText text, string? named)
+    private Task Proceed(BoundCall bound, PolicyDecision.Approve rule, CallerText text, string? named)
     {
         if (bound.Call.Caller.Only is { } only)
-        {
-            await ByExchangedToken(bound, rule, only, named);
-            return;
-        }
+            return ByExchangedToken(bound, rule, only, named);
+        return grants.TryRunAtOnce(bound, rule, named, out var run) ? run : RunOrAsk(bound, rule, text, named);
+    }
 
+    private async Task RunOrAsk(BoundCall bound, PolicyDecision.Approve rule, CallerText text, string? named)
+    {
         // A call that names a request is for that one: no other grant is used up for it.
         if (await grants.TryRun(bound, rule, named))
             return;

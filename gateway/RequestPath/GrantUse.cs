@@ -65,6 +65,24 @@ internal sealed class GrantUse(
     }
 
     /// <summary>
+    /// Runs the call under a many-use grant where all that it takes is at hand; false where it is not, and <see cref="TryRun(BoundCall, PolicyDecision.Approve, string?)"/>
+    /// is to be asked. Nothing here waits: most calls under grants are of this kind, and each method that waits costs a call an object and a step.
+    /// </summary>
+    public bool TryRunAtOnce(BoundCall bound, PolicyDecision.Approve rule, string? onlyRequest, [NotNullWhen(true)] out Task? run)
+    {
+        run = null;
+        if (views.Find(bound.Call.Caller) is not { } snapshot
+            || choice.Of(snapshot, bound, rule.Terms, onlyRequest) is not { Uses: null } grant
+            || journal.TryBegin(About(bound.Call, rule, grant)) is not { } ticket)
+        {
+            return false;
+        }
+
+        metrics.ViewLookup(hit: true);
+        return TryStart(bound.Call, grant, snapshot, ticket, out run);
+    }
+
+    /// <summary>
     /// The same under a counted grant that has just come to be, as news brought it: whether it stands its holder's grain says, which
     /// is asked for the use in any case. False where it takes another look.
     /// </summary>
@@ -90,25 +108,47 @@ internal sealed class GrantUse(
     private async Task<bool> RunMany(BoundCall bound, PolicyDecision.Approve rule, Grant grant, GrantsSnapshot snapshot)
     {
         var call = bound.Call;
-        using var ticket = await journal.Begin(
-            call.About(rule) with { Request = grant.RequestId, Grant = grant.Id }, call.Context.RequestAborted);
-        if (ticket is null)
+        if (await journal.Begin(About(call, rule, grant), call.Context.RequestAborted) is not { } ticket)
         {
             await Answers.Refuse(call.Context, RequestPipeline.JournalFull, call.Api);
             return true;
         }
 
-        var execution = registry.Register(call.Caller, grant, call.Action.Drain);
-        if (!snapshot.IsCurrent)
-        {
-            execution.Dispose();
+        if (!TryStart(call, grant, snapshot, ticket, out var run))
             return false;
-        }
-
-        execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
-        await runner.RunOnRecord(call, execution, "many_use", new JournaledCall(ticket, AuditTypes.CallForwarded), () => MayStart(call, grant, time.GetTimestamp()));
+        await run;
         return true;
     }
+
+    /// <summary>Starts it, with its place in the journal; false where the caller's grants have changed meanwhile, and the place is given up.</summary>
+    private bool TryStart(Call call, Grant grant, GrantsSnapshot snapshot, JournalTicket ticket, [NotNullWhen(true)] out Task? run)
+    {
+        run = null;
+        Execution? execution = null;
+        var isStarted = false;
+        try
+        {
+            execution = registry.Register(call.Caller, grant, call.Action.Drain);
+            if (!snapshot.IsCurrent)
+                return false;
+            execution.EndAt(grant.ExpiresAt, ForwardErrors.GrantEnded, time);
+            isStarted = true;
+            // Both are the runner's from here.
+            run = runner.RunOnRecord(call, execution, "many_use", new JournaledCall(ticket, AuditTypes.CallForwarded), () => MayStart(call, grant, time.GetTimestamp()));
+            return true;
+        }
+        finally
+        {
+            if (!isStarted)
+            {
+                execution?.Dispose();
+                ticket.Dispose();
+            }
+        }
+    }
+
+    private static CallFacts About(Call call, PolicyDecision.Approve rule, Grant grant) =>
+        call.About(rule) with { Request = grant.RequestId, Grant = grant.Id };
 
     private async Task<bool> RunCounted(BoundCall bound, Grant grant)
     {

@@ -19,20 +19,31 @@ public static class LooseForm
     /// <summary>The loose form of a template's literal segment, to compare with <see cref="CanonicalRequest.LooseSegments"/>.</summary>
     public static string OfLiteral(string literal) => Fold(UnicodeForm.ComposeCompatible(literal)).TrimEnd('.', ' ');
 
+    /// <summary>Whether a segment that was decoded once is its own loose form.</summary>
+    internal static bool Keeps(string decoded) => decoded.Length > 0 && decoded[^1] != '.' && !decoded.AsSpan().ContainsAnyExcept(Unchanged);
+
     private static string Fold(string text) => text.ToUpperInvariant().ToLowerInvariant();
 
     /// <summary>Collects the loose segments of one path.</summary>
-    internal sealed class Builder(int capacity)
+    internal sealed class Builder
     {
-        private readonly ImmutableArray<string>.Builder _segments = ImmutableArray.CreateBuilder<string>(capacity);
+        private readonly ImmutableArray<string>.Builder _segments;
         private bool _cut;
+
+        /// <param name="before">Segments that are their own loose form (<see cref="Keeps"/>).</param>
+        /// <param name="capacity">How many there will be, about.</param>
+        public Builder(ReadOnlySpan<string> before, int capacity)
+        {
+            _segments = ImmutableArray.CreateBuilder<string>(capacity);
+            _segments.AddRange(before);
+        }
 
         /// <summary>Adds a segment that was decoded once; refuses what no reading may turn into another path.</summary>
         public CanonicalRefusal? Add(string decoded)
         {
             if (decoded.Length == 0)
                 return null;
-            if (decoded[^1] != '.' && !decoded.AsSpan().ContainsAnyExcept(Unchanged))
+            if (Keeps(decoded))
             {
                 Append(decoded);
                 return null;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 
 namespace JitGrains.Http;
 
@@ -14,30 +15,33 @@ internal static class PathParser
             return null;
 
         var count = path.AsSpan().Count('/');
-        var strictly = ImmutableArray.CreateBuilder<PathSegment>(count);
-        var names = ImmutableArray.CreateBuilder<string>(count);
-        var loosely = new LooseForm.Builder(count);
-        for (var start = 1; start <= path.Length;)
+        var (strictly, names) = (new PathSegment[count], new string[count]);
+        LooseForm.Builder? loosely = null;
+        for (var (start, n) = (1, 0); start <= path.Length; n++)
         {
             var end = path.IndexOf('/', start);
             var isLast = end < 0;
             var raw = isLast ? path[start..] : path[start..end];
             if (raw.Length == 0 && !isLast)
                 return Refusals.EmptySegment;
-            if (ReadSegment(raw, loosely, out var segment) is { } refusal)
+            if (ReadSegment(raw, out strictly[n]) is { } refusal)
                 return refusal;
-            strictly.Add(segment);
-            names.Add(segment.Decoded);
+            var name = names[n] = strictly[n].Decoded;
+            // In nearly all paths every segment is its own loose form: then both are one.
+            if (loosely is null && !LooseForm.Keeps(name))
+                loosely = new LooseForm.Builder(names.AsSpan(0, n), count);
+            if (loosely?.Add(name) is { } ambiguous)
+                return ambiguous;
             start = isLast ? path.Length + 1 : end + 1;
         }
 
-        segments = strictly.MoveToImmutable();
-        decoded = names.MoveToImmutable();
-        loose = loosely.ToImmutable();
+        segments = ImmutableCollectionsMarshal.AsImmutableArray(strictly);
+        decoded = ImmutableCollectionsMarshal.AsImmutableArray(names);
+        loose = loosely?.ToImmutable() ?? decoded;
         return null;
     }
 
-    private static CanonicalRefusal? ReadSegment(string raw, LooseForm.Builder loosely, out PathSegment segment)
+    private static CanonicalRefusal? ReadSegment(string raw, out PathSegment segment)
     {
         segment = new PathSegment(raw, raw, HasEncodedSlashOrPercent: false);
         if (raw.Contains('%', StringComparison.Ordinal))
@@ -52,8 +56,6 @@ internal static class PathParser
         }
 
         // "/;x" is a segment with parameters and no name, which many servers drop.
-        if (segment.Decoded.StartsWith(';'))
-            return Refusals.EmptySegment;
-        return loosely.Add(segment.Decoded);
+        return segment.Decoded.StartsWith(';') ? Refusals.EmptySegment : null;
     }
 }

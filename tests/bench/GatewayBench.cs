@@ -10,35 +10,64 @@ internal static class GatewayBench
 {
     private const int Connections = 64;
     private const int Callers = 1_000;
+
+    /// <summary>
+    /// Processes of each kind. What the runtime's compiler happens to have seen when it compiles a method for the last time makes
+    /// two processes of one build differ by up to a seventh, so one of each would be a lottery.
+    /// </summary>
+    private const int Processes = 3;
+
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
     public static async Task<int> RunAsync(TimeSpan duration, int rounds, IReadOnlyCollection<string> only)
     {
-        Console.WriteLine($"{Connections} connections, {Callers} callers, {rounds} interleaved rounds of {duration.TotalSeconds:0} s each, medians; client, upstream and proxy share this machine's {Environment.ProcessorCount} cores.");
+        Console.WriteLine($"{Connections} connections, {Callers} callers, {Processes} processes each of gateway and yarp, {rounds} interleaved rounds of {duration.TotalSeconds:0} s with each, medians; client, upstream and proxy share this machine's {Environment.ProcessorCount} cores.");
         await using var upstream = await ServerProcess.StartSelfAsync("upstream");
-        await using var yarp = await ServerProcess.StartSelfAsync("yarp", upstream.Url);
         await using var nginx = await Nginx.StartAsync(upstream.Port);
-        await using var gateway = await Gateway.StartAsync(upstream.Url, text: BenchPolicy.Print());
-        var tokens = await TokensAsync(gateway, only.Count == 0 || only.Contains("many"));
-
-        Row[] rows =
-        [
-            new("upstream", $"{upstream.Url}/d7/items/N", upstream),
-            new("yarp", $"{yarp.Url}/d7/items/N", yarp),
-            new("nginx", $"{nginx.Url}/d7/items/N", nginx),
-            new("allow", $"{gateway.Process.Url}/d7/items/N", gateway.Process),
-            new("many", $"{gateway.Process.Url}/many/N", gateway.Process),
-        ];
-        rows = [.. rows.Where(r => only.Count == 0 || only.Contains(r.Name))];
-        await WarmUpAsync(rows, tokens);
-        for (var round = 1; round <= rounds; round++)
+        var stop = new Stack<IAsyncDisposable>();
+        try
         {
-            foreach (var row in rows)
-                await MeasureAsync(row, tokens, duration);
+            List<Target> yarps = [], allowed = [], many = [];
+            foreach (var _ in Enumerable.Range(0, Processes))
+            {
+                var gateway = await Gateway.StartAsync(upstream.Url, text: BenchPolicy.Print());
+                stop.Push(gateway);
+                var yarp = await ServerProcess.StartSelfAsync("yarp", upstream.Url);
+                stop.Push(yarp);
+                var tokens = await TokensAsync(gateway, only.Count == 0 || only.Contains("many"));
+                yarps.Add(new Target(yarp, "d7/items/N", tokens));
+                allowed.Add(new Target(gateway.Process, "d7/items/N", tokens));
+                many.Add(new Target(gateway.Process, "many/N", tokens));
+            }
+
+            Row[] rows =
+            [
+                new("upstream", [new Target(upstream, "d7/items/N", allowed[0].Tokens)]),
+                new("yarp", yarps),
+                new("nginx", [new Target(nginx, "d7/items/N", allowed[0].Tokens)]),
+                new("allow", allowed),
+                new("many", many),
+            ];
+            rows = [.. rows.Where(r => only.Count == 0 || only.Contains(r.Name))];
+            await WarmUpAsync(rows);
+            for (var round = 1; round <= rounds; round++)
+            {
+                foreach (var row in rows)
+                {
+                    foreach (var target in row.Targets)
+                        await MeasureAsync(row, target, duration);
+                }
+            }
+
+            Print(rows);
+        }
+        finally
+        {
+            while (stop.TryPop(out var one))
+                await one.DisposeAsync();
         }
 
-        Print(rows);
         return 0;
     }
 
@@ -46,27 +75,27 @@ internal static class GatewayBench
     /// Lets the runtime finish compiling: what runs often is compiled, counted, and compiled once more, which takes a busy machine long.
     /// With few connections at first, so that there is time for it.
     /// </summary>
-    private static async Task WarmUpAsync(IReadOnlyList<Row> rows, IReadOnlyList<string> tokens)
+    private static async Task WarmUpAsync(IReadOnlyList<Row> rows)
     {
         using var rest = new PeriodicTimer(Rest);
         foreach (var connections in (int[])[4, 4, Connections])
         {
             // nginx has nothing to compile.
-            foreach (var row in rows.Where(r => r.Name != "nginx"))
-                await Wrk.RunAsync(row.Url, tokens, connections, WarmUp);
+            foreach (var target in rows.Where(r => r.Name != "nginx").SelectMany(r => r.Targets))
+                await Wrk.RunAsync(target.Url, target.Tokens, connections, WarmUp);
             // One tick is due already.
             await rest.WaitForNextTickAsync();
             await rest.WaitForNextTickAsync();
         }
     }
 
-    private static async Task MeasureAsync(Row row, IReadOnlyList<string> tokens, TimeSpan duration)
+    private static async Task MeasureAsync(Row row, Target target, TimeSpan duration)
     {
-        var (user, system) = row.Server.ProcessorTime();
-        var run = await Wrk.RunAsync(row.Url, tokens, Connections, duration);
-        var (userAfter, systemAfter) = row.Server.ProcessorTime();
+        var (user, system) = target.Server.ProcessorTime();
+        var run = await Wrk.RunAsync(target.Url, target.Tokens, Connections, duration);
+        var (userAfter, systemAfter) = target.Server.ProcessorTime();
         var requests = run.Rate * duration.TotalSeconds;
-        row.Runs.Add(run);
+        target.Runs.Add(run);
         row.User.Add((userAfter - user).TotalMicroseconds / requests);
         row.System.Add((systemAfter - system).TotalMicroseconds / requests);
     }
@@ -88,13 +117,13 @@ internal static class GatewayBench
     private static void Print(Row[] rows)
     {
         Console.WriteLine();
-        Console.WriteLine("| what | requests/s | p50 | p99 | its processor time a request, user + system | failed |");
-        Console.WriteLine("|---|---:|---:|---:|---:|---:|");
+        Console.WriteLine("| what | requests/s | each process | p50 | p99 | its processor time a request, user + system | failed |");
+        Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|");
         foreach (var row in rows)
         {
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {row.Name} | {row.Rate:N0} | {row.P50:0.00} ms | {row.P99:0.00} ms | {Median(row.User):0.0} + {Median(row.System):0.0} us | {row.Runs.Sum(r => r.Failed)} |"));
+                $"| {row.Name} | {row.Rate:N0} | {string.Join(", ", row.Targets.Select(t => t.Rate.ToString("N0", CultureInfo.InvariantCulture)))} | {row.P50:0.00} ms | {row.P99:0.00} ms | {Median(row.User):0.0} + {Median(row.System):0.0} us | {row.Runs.Sum(r => r.Failed)} |"));
         }
 
         Console.WriteLine();
@@ -109,9 +138,19 @@ internal static class GatewayBench
 
     private static double Median(IEnumerable<double> figures) => figures.Order().ElementAt(figures.Count() / 2);
 
-    private sealed record Row(string Name, string Url, ServerProcess Server)
+    /// <summary>One process, and what is asked of it.</summary>
+    private sealed record Target(ServerProcess Server, string Path, List<string> Tokens)
     {
+        public string Url => $"{Server.Url}/{Path}";
+
         public List<WrkRun> Runs { get; } = [];
+
+        public double Rate => Median(Runs.Select(r => r.Rate));
+    }
+
+    private sealed record Row(string Name, List<Target> Targets)
+    {
+        public IEnumerable<WrkRun> Runs => Targets.SelectMany(t => t.Runs);
 
         public List<double> User { get; } = [];
 

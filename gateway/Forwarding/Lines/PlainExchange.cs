@@ -30,12 +30,13 @@ internal sealed partial class PlainExchange(PlainCall plain, UpstreamLine line, 
     public async ValueTask<ForwardResult> Run()
     {
         var (stop, left) = (plain.Stop, context.RequestAborted);
-        var onStop = stop.UnsafeRegister(static l => ((UpstreamLine)l!).Cut(), line);
-        var onLeft = left.UnsafeRegister(static l => ((UpstreamLine)l!).Cut(), line);
+        CancellationTokenRegistration onStop = default, onLeft = default;
         PlainResult? result = null;
         var (isWhole, isUnheard) = (false, false);
         try
         {
+            onStop = stop.UnsafeRegister(static l => ((UpstreamLine)l!).Cut(), line);
+            onLeft = left.UnsafeRegister(static l => ((UpstreamLine)l!).Cut(), line);
             // Nothing waits between this check and the bytes.
             call.Gate.Open();
             await line.Send();

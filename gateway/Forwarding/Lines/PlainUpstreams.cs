@@ -55,13 +55,14 @@ internal sealed class PlainUpstreams : IDisposable
         }
     }
 
+    /// <summary>The connections to an upstream; null where it takes no plain calls, as with TLS.</summary>
+    public LinePool? To(in Picked upstream) => pools.GetOrAdd(upstream.Destination.Model.Config.Address, static (to, my) => my.PoolOf(to), this);
+
     /// <summary>Sends a plain call and its answer, or has it sent in the other way where nothing of it was sent that counts.</summary>
-    public ValueTask<ForwardResult> Send(in PlainCall call)
-    {
-        if (pools.GetOrAdd(call.Upstream.Destination.Model.Config.Address, static (to, my) => my.PoolOf(to), this) is not { } pool)
-            return call.SendOtherwise();
-        return pool.TryTake() is { } line ? SendOver(line, pool, call) : SendOverNew(pool, call);
-    }
+    /// <param name="call">The call.</param>
+    /// <param name="pool">The connections to its upstream.</param>
+    public ValueTask<ForwardResult> Send(in PlainCall call, LinePool pool) =>
+        pool.TryTake() is { } line ? SendOver(line, pool, call) : SendOverNew(pool, call);
 
     private async ValueTask<ForwardResult> SendOverNew(LinePool pool, PlainCall call)
     {
@@ -81,7 +82,19 @@ internal sealed class PlainUpstreams : IDisposable
 
     private static ValueTask<ForwardResult> SendOver(UpstreamLine line, LinePool pool, in PlainCall call)
     {
-        if (!RequestHead.TryWrite(line.Output, call.Context, call.Call, pool.Authority))
+        bool isWritten;
+        try
+        {
+            isWritten = RequestHead.TryWrite(line.Output, call.Context, call.Call, pool.Authority);
+        }
+        catch
+        {
+            pool.Drop(line);
+            call.Broke();
+            throw;
+        }
+
+        if (!isWritten)
         {
             line.Output.ResetWrittenCount();
             pool.GiveBack(line);

@@ -188,7 +188,7 @@ internal sealed class Matcher(ImmutableArray<CompiledApi> apis)
             }
 
             // What the parser accepted as part of the path it accepts again alone.
-            var loose = new LooseForm.Builder(1);
+            var loose = new LooseForm.Builder([], 1);
             _ = loose.Add(segment.Decoded);
             segments.AddRange(loose.ToImmutable());
             if (UnicodeForm.ComposeCompatible(segment.Decoded).AsSpan().ContainsAny('?', '#'))
