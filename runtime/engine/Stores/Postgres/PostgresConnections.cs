@@ -9,11 +9,6 @@ namespace JitGrains.Runtime.Engine;
 /// </summary>
 internal sealed class PostgresConnections : IAsyncDisposable
 {
-    // Every statement finds its rows by an index. Tables like open_executions are nearly empty when the server looks at them, and full of rows
-    // that are gone when a plan made then is used: read from end to end, they take longer each second until they are tidied. Where there is
-    // no other way the server reads a table all the same, but takes that to be so dear that it would compile the statement.
-    private const string ByIndex = "-c enable_seqscan=off -c jit=off";
-
     private readonly NpgsqlDataSource pool;
 
     public PostgresConnections(GrainEngineOptions options)
@@ -68,7 +63,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
             text.AutoPrepareMinUsages = 2;
             text.Options = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{text.Options} -c lock_timeout={Ms(options.DatabaseLockTimeout)} -c statement_timeout={Ms(options.DatabaseStatementTimeout)} -c idle_in_transaction_session_timeout={Ms(options.DatabaseIdleTimeout)} {ByIndex}").Trim();
+                $"{text.Options} -c lock_timeout={Ms(options.DatabaseLockTimeout)} -c statement_timeout={Ms(options.DatabaseStatementTimeout)} -c idle_in_transaction_session_timeout={Ms(options.DatabaseIdleTimeout)}").Trim();
         }
 
         // Of several servers, the one that takes writes: what is read must be what was written.
