@@ -56,24 +56,54 @@ internal static class Held
         foreach (var socket in sockets)
         {
             if (socket.Available > 0)
-                throw new InvalidOperationException("a caller was answered while it should have been held");
+            {
+                var answer = new byte[Math.Min(socket.Available, 1_024)];
+                _ = socket.Receive(answer);
+                throw new InvalidOperationException($"a caller was answered while it should have been held: {Encoding.ASCII.GetString(answer)}");
+            }
+
             socket.Dispose();
         }
 
         return (after - before) / (callers - warm);
     }
 
-    private static async Task HoldAsync(ServerProcess server, int from, int to, Func<int, string> token, ConcurrentBag<Socket> sockets) =>
-        await Parallel.ForAsync(from, to, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (n, cancel) =>
+    /// <summary>Has so many callers held. Whoever is told to come back, because the store has more to do than it keeps up with, does so.</summary>
+    private static async Task HoldAsync(ServerProcess server, int from, int to, Func<int, string> token, ConcurrentBag<Socket> sockets)
+    {
+        using var seconds = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        for (HashSet<int> left = [.. Enumerable.Range(from, to - from)]; left.Count > 0;)
         {
-            // Each thousand from an address of its own: one has too few ports left beside its neighbours.
-            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            socket.Bind(new IPEndPoint(new IPAddress([127, 0, 1, (byte)(1 + (n / 1000))]), 0));
-            await socket.ConnectAsync(IPAddress.Loopback, server.Port, cancel);
-            var request = $"POST /hold/{n} HTTP/1.1\r\nHost: 127.0.0.1:{server.Port}\r\nAuthorization: Bearer {token(n)}\r\nContent-Type: application/json\r\nPrefer: wait=50\r\nContent-Length: {Body.Length}\r\n\r\n{Body}";
-            await socket.SendAsync(Encoding.ASCII.GetBytes(request), cancel);
-            sockets.Add(socket);
-        });
+            var sent = new ConcurrentDictionary<int, Socket>();
+            await Parallel.ForEachAsync(left, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (n, cancel) => sent[n] = await SendAsync(server, n, token(n), cancel));
+            int answered;
+            do
+            {
+                answered = sent.Values.Count(s => s.Available > 0);
+                await seconds.WaitForNextTickAsync();
+            }
+            while (sent.Values.Count(s => s.Available > 0) != answered);
+            left = [.. sent.Where(s => s.Value.Available > 0).Select(s => s.Key)];
+            foreach (var (n, socket) in sent)
+            {
+                if (left.Contains(n))
+                    socket.Dispose();
+                else
+                    sockets.Add(socket);
+            }
+        }
+    }
+
+    private static async Task<Socket> SendAsync(ServerProcess server, int n, string token, CancellationToken cancel)
+    {
+        // Each thousand from an address of its own: one has too few ports left beside its neighbours.
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(new IPAddress([127, 0, 1, (byte)(1 + (n / 1000))]), 0));
+        await socket.ConnectAsync(IPAddress.Loopback, server.Port, cancel);
+        var request = $"POST /hold/{n} HTTP/1.1\r\nHost: 127.0.0.1:{server.Port}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nPrefer: wait=50\r\nContent-Length: {Body.Length}\r\n\r\n{Body}";
+        await socket.SendAsync(Encoding.ASCII.GetBytes(request), cancel);
+        return socket;
+    }
 
     /// <summary>Resident memory once it has stopped growing.</summary>
     private static async Task<long> SettledAsync(ServerProcess server)
