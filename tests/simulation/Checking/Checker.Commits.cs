@@ -78,7 +78,7 @@ internal sealed partial class Checker
         else if (known.Decided is null && !types.Overlaps([AuditTypes.RequestApproved, AuditTypes.RequestDenied, AuditTypes.RequestExpired, AuditTypes.RequestCancelled, AuditTypes.RequestFailed]) && view.Status != RequestStatus.Approved)
             Violate(5, $"{view.Id} is {view.Status} without an entry in the trail");
         known.Decided = view.Status;
-        if (view.Status == RequestStatus.Approved && !grants.Values.Any(g => g.Request == view.Id && g.IssuedAt is not null))
+        if (view.Status == RequestStatus.Approved && !grants.Values.Any(g => g.Request == view.Id && (g.IssuedAt is not null || issuedAgain.Contains(g.Id))))
             Violate(1, $"{view.Id} shows as approved before its grant exists");
     }
 
@@ -129,6 +129,8 @@ internal sealed partial class Checker
             // Approved before the store went back, and delivered again: void, but there.
             if (view.Status == GrantStatus.Active && !grants.Keys.Any(k => k.Id == view.Id))
                 Violate(1, $"{view.Id} exists and was never approved");
+            else if (view.Status == GrantStatus.Active)
+                issuedAgain.Add(view.Id);
             return;
         }
 

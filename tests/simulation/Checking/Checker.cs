@@ -35,6 +35,10 @@ internal sealed partial class Checker(World world, SimCluster cluster)
     private string? policyNow = Policies.Usual;
     private TimeSpan policySince;
     private int epoch = 1;
+
+    /// <summary>Grants that were approved before the store went back and issued after it: void, but their requests show them.</summary>
+    private readonly HashSet<string> issuedAgain = new(StringComparer.Ordinal);
+
     private TimeSpan epochBegan;
 
     public IReadOnlyList<string> Violations => violations;
