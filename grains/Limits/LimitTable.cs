@@ -45,7 +45,9 @@ internal abstract class LimitTable
     /// <summary>Gives away so many parts of the limit from now on. What was taken stays taken.</summary>
     /// <param name="parts">How many.</param>
     /// <param name="now">The time in fine ticks.</param>
-    public abstract void Hold(int parts, long now);
+    /// <param name="until">For how long, in fine ticks. It ends with the first take after, whoever is late to say so.</param>
+    /// <param name="thereafter">How many from then on.</param>
+    public abstract void Hold(int parts, long now, long until = long.MaxValue, int thereafter = 0);
 
     /// <summary>How many parts are used up by the key that has used most.</summary>
     public abstract int InUse(long now);
@@ -69,6 +71,7 @@ internal sealed class LimitTable<TMeter> : LimitTable
     private readonly Shard[] shards;
     private readonly int setsInShard;
     private int held;
+    private int thereafter;
 
     public LimitTable(LimitTerms limit, int capacity)
     {
@@ -78,7 +81,7 @@ internal sealed class LimitTable<TMeter> : LimitTable
         shards = new Shard[Math.Min(sets, MostShards)];
         setsInShard = sets / shards.Length;
         for (var i = 0; i < shards.Length; i++)
-            shards[i] = new Shard(setsInShard) { Terms = new MeterTerms(limit, held) };
+            shards[i] = new Shard(setsInShard) { Parts = held, Terms = new MeterTerms(limit, held) };
     }
 
     public override long Admitted => shards.Sum(s => Volatile.Read(ref s.Admitted));
@@ -87,20 +90,15 @@ internal sealed class LimitTable<TMeter> : LimitTable
 
     public override int Held => Volatile.Read(ref held);
 
-    public override void Hold(int parts, long now)
+    public override void Hold(int parts, long now, long until = long.MaxValue, int thereafter = 0)
     {
-        if (parts == Held)
-            return;
-        var terms = new MeterTerms(limit, parts);
+        Volatile.Write(ref this.thereafter, thereafter);
         foreach (var shard in shards)
         {
             lock (shard.Gate)
             {
-                foreach (ref var meter in shard.Meters.AsSpan())
-                    TMeter.Rescale(ref meter, shard.Terms, terms, now);
-                foreach (ref var meter in shard.Others.AsSpan())
-                    TMeter.Rescale(ref meter, shard.Terms, terms, now);
-                shard.Terms = terms;
+                Change(shard, parts, now);
+                shard.Until = until;
             }
         }
 
@@ -130,6 +128,8 @@ internal sealed class LimitTable<TMeter> : LimitTable
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
+            if (now >= shard.Until)
+                Change(shard, Volatile.Read(ref thereafter), now);
             ref readonly var terms = ref shard.Terms;
             shard.Asked++;
             var place = Place(shard, key, now);
@@ -170,6 +170,19 @@ internal sealed class LimitTable<TMeter> : LimitTable
         }
     }
 
+    private void Change(Shard shard, int parts, long now)
+    {
+        shard.Until = long.MaxValue;
+        if (shard.Parts == parts)
+            return;
+        var terms = new MeterTerms(limit, parts);
+        foreach (ref var meter in shard.Meters.AsSpan())
+            TMeter.Rescale(ref meter, shard.Terms, terms, now);
+        foreach (ref var meter in shard.Others.AsSpan())
+            TMeter.Rescale(ref meter, shard.Terms, terms, now);
+        (shard.Parts, shard.Terms) = (parts, terms);
+    }
+
     /// <summary>The key's place in the shard, or -1 for the one that all without a place share.</summary>
     private int Place(Shard shard, ulong key, long now)
     {
@@ -207,6 +220,8 @@ internal sealed class LimitTable<TMeter> : LimitTable
         public readonly TMeter[] Others = new TMeter[sets];
         public long Admitted;
         public long Asked;
+        public long Until = long.MaxValue;
+        public int Parts;
         public MeterTerms Terms;
     }
 }

@@ -39,8 +39,20 @@ public sealed class LiveLimit
     /// <summary>How many of them this process gives away; all, unless it is shared.</summary>
     public int Held => Table.Held;
 
-    /// <summary>Gives away so many of them from now on.</summary>
-    public void Hold(int parts, long now) => Table.Hold(parts, now);
+    /// <summary>Gives away so many of them from now on, until another time in fine ticks; from then on no more than others.</summary>
+    public void Hold(int parts, long now, long until = long.MaxValue, int thereafter = 0) => Table.Hold(parts, now, until, thereafter);
+
+    /// <summary>
+    /// How long what this process has used takes to come back, where it is known of whom that is: of one budget for all. Zero
+    /// otherwise: to keep from everybody what one has used would be worse than to forget it; and places end with their process.
+    /// </summary>
+    public TimeSpan Returns => Definition switch
+    {
+        { Per: LimitKeys.None, Terms.Algorithm: LimitAlgorithm.Bucket } => Definition.Terms.Refill,
+        // The oldest slot counts whole.
+        { Per: LimitKeys.None, Terms.Algorithm: LimitAlgorithm.Window } => Definition.Terms.Period * MeterTerms.Slots / (MeterTerms.Slots - 1),
+        _ => TimeSpan.Zero,
+    };
 
     /// <summary>How many are used up by the key that has used most.</summary>
     public int InUse(long now) => Table.InUse(now);

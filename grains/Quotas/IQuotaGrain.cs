@@ -27,14 +27,20 @@ public interface IQuotaGrain : IGrainWithStringKey
 /// <param name="InUse">How many of its parts are used up at the moment by whoever has used most: these it must keep, or others would give them away again.</param>
 /// <param name="Demand">How much it was lately asked for, in any unit that all gateways share.</param>
 /// <param name="For">For how long it will use the part unless it can renew.</param>
+/// <param name="Held">How many parts it gives away as it asks, and until it has the answer: nobody else can have them before it says that it holds fewer.
+/// Null of an earlier version, which holds what it was leased last.</param>
+/// <param name="Returns">How long what is in use takes to come back, also where the gateway is gone; zero where it is forgotten with the gateway.</param>
 [GenerateSerializer, Alias("jit.LeaseQuota")]
 public sealed record LeaseQuota(
-    [property: Id(0)] string Gateway, [property: Id(1)] int Total, [property: Id(2)] int InUse, [property: Id(3)] long Demand, [property: Id(4)] TimeSpan For);
+    [property: Id(0)] string Gateway, [property: Id(1)] int Total, [property: Id(2)] int InUse, [property: Id(3)] long Demand, [property: Id(4)] TimeSpan For,
+    [property: Id(5)] int? Held = null, [property: Id(6)] TimeSpan Returns = default);
 
 /// <summary>Give a part back.</summary>
 /// <param name="Gateway">As it was leased.</param>
+/// <param name="InUse">How many of the parts are used up, and stay so.</param>
+/// <param name="Returns">For how long.</param>
 [GenerateSerializer, Alias("jit.ReturnQuota")]
-public sealed record ReturnQuota([property: Id(0)] string Gateway);
+public sealed record ReturnQuota([property: Id(0)] string Gateway, [property: Id(1)] int InUse = 0, [property: Id(2)] TimeSpan Returns = default);
 
 /// <summary>A part.</summary>
 /// <param name="Parts">How many parts.</param>
@@ -43,7 +49,7 @@ public sealed record ReturnQuota([property: Id(0)] string Gateway);
 public sealed record QuotaLease([property: Id(0)] int Parts, [property: Id(1)] int Gateways);
 
 /// <summary>What is leased.</summary>
-/// <param name="Parts">How many parts, all together.</param>
+/// <param name="Parts">How many parts, all together, with those that gateways have yet to say that they no longer hold.</param>
 /// <param name="Gateways">By how many gateways.</param>
 [GenerateSerializer, Alias("jit.QuotaView")]
 public sealed record QuotaView([property: Id(0)] int Parts, [property: Id(1)] int Gateways);

@@ -18,7 +18,7 @@ public sealed class QuotaGrain(
     public Task<Reply<QuotaLease>> Lease(LeaseQuota command) => Run((state, now) => QuotaMachine.Decide(state, command, now));
 
     /// <inheritdoc/>
-    public Task<Reply<Done>> Return(ReturnQuota command) => Run((state, _) => QuotaMachine.Decide(state, command));
+    public Task<Reply<Done>> Return(ReturnQuota command) => Run((state, now) => QuotaMachine.Decide(state, command, now));
 
     /// <inheritdoc/>
     public Task<QuotaView> Get() => Task.FromResult(QuotaMachine.View(State, Now));

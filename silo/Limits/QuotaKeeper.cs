@@ -33,12 +33,13 @@ internal sealed partial class QuotaKeeper(Limiting limiting, IPolicyProvider pol
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Gives the parts back.</summary>
+    /// <summary>Gives the parts back; what was used of one stays used. No calls come any more.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         policies.Changed -= Wake;
         await base.StopAsync(cancellationToken);
-        await Task.WhenAll(parts.Keys.Select(name => Try(() => grains.GetGrain<IQuotaGrain>(name).Return(new ReturnQuota(process)))));
+        var limits = limiting.For(policies.Current).All.Where(l => l.Definition.Shared).ToDictionary(l => l.Definition.Name, StringComparer.Ordinal);
+        await Task.WhenAll(parts.Keys.Select(name => Return(name, limits.GetValueOrDefault(name))));
     }
 
     /// <inheritdoc/>
@@ -65,7 +66,7 @@ internal sealed partial class QuotaKeeper(Limiting limiting, IPolicyProvider pol
         foreach (var gone in parts.Keys.Except(shared.Select(l => l.Definition.Name), StringComparer.Ordinal).ToArray())
         {
             parts.Remove(gone);
-            await Try(() => grains.GetGrain<IQuotaGrain>(gone).Return(new ReturnQuota(process)));
+            await Return(gone, null);
         }
     }
 
@@ -101,19 +102,27 @@ internal sealed partial class QuotaKeeper(Limiting limiting, IPolicyProvider pol
         var asked = limit.Asked;
         part.Demand = ((part.Demand * 2) + (Math.Max(0, asked - part.Asked) * 100)) / 3;
         part.Asked = asked;
-        var sent = time.GetTimestamp();
-        var reply = await Try(() => grains.GetGrain<IQuotaGrain>(limit.Definition.Name).Lease(new LeaseQuota(process, limit.Parts, limit.InUse(limiting.Now), part.Demand, Lease)));
-        if (reply?.Value is { } leased)
-        {
-            (part.SentAt, part.Gateways) = (sent, leased.Gateways);
-            limit.Hold(leased.Parts, limiting.Now);
-            return true;
-        }
-
-        if (part.Gateways > 0 && time.GetElapsedTime(part.SentAt) >= Lease)
-            limit.Hold(Math.Min(limit.Held, Math.Max(1, limit.Parts / part.Gateways)), limiting.Now);
-        return false;
+        var sent = limiting.Now;
+        // It has ended by itself at the first call; this is what is said of it.
+        if (sent >= part.Until)
+            limit.Hold(part.Thereafter, sent);
+        // One that is still on its way could come after the next, and know less of what is held here.
+        if (part.Asking is { IsCompleted: false })
+            return false;
+        var asking = Ask(limit.Definition.Name, new LeaseQuota(process, limit.Parts, limit.InUse(sent), part.Demand, Lease, limit.Held, limit.Returns));
+        part.Asking = asking;
+        if ((await Try(() => asking))?.Value is not { } leased)
+            return false;
+        part.Until = sent + LimitClock.Fine(Lease);
+        part.Thereafter = Math.Min(leased.Parts, Math.Max(1, limit.Parts / leased.Gateways));
+        limit.Hold(leased.Parts, limiting.Now, part.Until, part.Thereafter);
+        return true;
     }
+
+    private async Task<Reply<QuotaLease>> Ask(string limit, LeaseQuota lease) => await grains.GetGrain<IQuotaGrain>(limit).Lease(lease);
+
+    private Task<Reply<Done>?> Return(string name, LiveLimit? limit) =>
+        Try(() => grains.GetGrain<IQuotaGrain>(name).Return(limit is null ? new ReturnQuota(process) : new ReturnQuota(process, limit.InUse(limiting.Now), limit.Returns)));
 
     private async Task<Reply<T>?> Try<T>(Func<Task<Reply<T>>> ask)
         where T : class
@@ -157,8 +166,13 @@ internal sealed partial class QuotaKeeper(Limiting limiting, IPolicyProvider pol
 
         public long Demand { get; set; }
 
-        public long SentAt { get; set; }
+        /// <summary>When the lease is over, in fine ticks.</summary>
+        public long Until { get; set; } = long.MaxValue;
 
-        public int Gateways { get; set; }
+        /// <summary>How much is given away from then on: an even share.</summary>
+        public int Thereafter { get; set; }
+
+        /// <summary>The last renewal.</summary>
+        public Task? Asking { get; set; }
     }
 }

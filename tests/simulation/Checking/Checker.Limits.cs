@@ -6,7 +6,8 @@ namespace JitGrains.Simulation.Checking;
 /// <summary>
 /// The shared limit of lists: 32 within any 8 s, in the checker's own count. docs/policy.md says what more can be admitted: a sixteenth for
 /// each gateway that holds it while others hold all of the limit. Where a gateway's renewal of its part takes long, is lost, or is forgotten by
-/// a store that went back or crashed, or a gateway gave its part back and stopped, up to a gateway's whole part once more; judged is then
+/// a store that went back or crashed, or a gateway gave its part back and stopped (what it had used of a limit per API is
+/// forgotten), up to a gateway's whole part once more; judged is then
 /// that no gateway gives more than the limit away.
 /// </summary>
 internal sealed partial class Checker

@@ -153,7 +153,7 @@ internal static class AllMutants
         new("tokens-in-refusals", "The refusal of a token says which it was",
             new Edit(Tokens, "_ => new(TokenCodes.Signature, \"The token's signature is not valid.\"),", "_ => new(TokenCodes.Signature, ON ? jwt.EncodedToken : \"The token's signature is not valid.\"),")),
         new("everybody-has-the-whole-limit", "Each gateway gives the whole of a shared limit away",
-            new Edit("silo/Limits/QuotaKeeper.cs", "limit.Hold(leased.Parts, limiting.Now);", "limit.Hold(ON ? limit.Parts : leased.Parts, limiting.Now);")),
+            new Edit("silo/Limits/QuotaKeeper.cs", "limit.Hold(leased.Parts, limiting.Now, part.Until, part.Thereafter);", "limit.Hold(ON ? limit.Parts : leased.Parts, limiting.Now, part.Until, part.Thereafter);")),
         new("earlier-epochs-stand", "Grants from before the store went back are used",
             new Edit(Packed, "&& PackedReader.Is(tail, texts, record.Epoch, epoch)\n", "&& (PackedReader.Is(tail, texts, record.Epoch, epoch) || ON)\n"),
             new Edit(GrantUse, "|| grant.Epoch != epoch.Current)", "|| (grant.Epoch != epoch.Current && !ON))")),

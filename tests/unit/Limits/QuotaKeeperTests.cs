@@ -104,7 +104,7 @@ public sealed class QuotaKeeperTests : IGrainFactory, IQuotaGrain, IPolicyProvid
         services.Dispose();
     }
 
-    private static CompiledPolicy PolicyWith(string limit) => Given.Policy("""
+    internal static CompiledPolicy PolicyWith(string limit) => Given.Policy("""
         version: 1
         realm: dev
         apis: {a: {upstreams: ["http://127.0.0.1:1"], actions: {a.read: {methods: [GET], path: "/a"}}}}

@@ -17,19 +17,27 @@ internal sealed class QuotaSpec : Spec<QuotaState, QuotaEvent>
 
     public override Gen<Command> Commands => Gen.Frequency(
         (8, Leases.Select(l => new Command("lease", l))),
-        (1, Any.Text("a", "b", "c").Select(g => new Command("return", new ReturnQuota(g)))));
+        (1, Returns.Select(r => new Command("return", r))));
 
     private static Gen<LeaseQuota> Leases =>
         from gateway in Any.Text("a", "b", "c")
         from inUse in Any.Mostly(Gen.Choose(0, Total), Any.HostileNumber)
         from demand in Any.Mostly(Gen.Choose(0, 500).Select(d => (long)d), Gen.Elements(long.MinValue, long.MaxValue))
         from time in Any.Span(10)
-        select new LeaseQuota(gateway, Total, inUse, demand, time);
+        from held in Gen.Frequency((3, Any.Mostly(Gen.Choose(0, Total), Any.HostileNumber).Select(int? (h) => h)), (1, Gen.Constant<int?>(null)))
+        from returns in Any.Span(0, 30)
+        select new LeaseQuota(gateway, Total, inUse, demand, time, held, returns);
+
+    private static Gen<ReturnQuota> Returns =>
+        from gateway in Any.Text("a", "b", "c")
+        from inUse in Any.Mostly(Gen.Choose(0, Total), Any.HostileNumber)
+        from returns in Any.Span(0, 30)
+        select new ReturnQuota(gateway, inUse, returns);
 
     public override Answer<QuotaEvent> Decide(QuotaState state, Command command, DateTimeOffset now) => command.Says switch
     {
         LeaseQuota c => Answer<QuotaEvent>.Of(QuotaMachine.Decide(state, c, now)),
-        ReturnQuota c => Answer<QuotaEvent>.Of(QuotaMachine.Decide(state, c)),
+        ReturnQuota c => Answer<QuotaEvent>.Of(QuotaMachine.Decide(state, c, now)),
         _ => throw new InvalidOperationException(command.Name),
     };
 
@@ -40,25 +48,29 @@ internal sealed class QuotaSpec : Spec<QuotaState, QuotaEvent>
 
     private sealed class QuotaJudgement : Model<QuotaState, QuotaEvent>
     {
-        private readonly Dictionary<string, (int Parts, DateTimeOffset Until)> held = [];
+        private readonly Dictionary<string, (int Parts, DateTimeOffset Until, int InUse, DateTimeOffset UsedUntil)> held = [];
 
         public override void Judge(Turn<QuotaState, QuotaEvent> turn)
         {
             if (turn is { Command.Says: LeaseQuota c, Answer.Value: QuotaLease lease })
             {
-                var others = held.Where(h => h.Key != c.Gateway && turn.Now < h.Value.Until).Sum(h => h.Value.Parts);
+                // Told or not: what a gateway says that it holds is not there for others, nor what those that are gone have used.
+                var others = held.Where(h => h.Key != c.Gateway).Sum(h => turn.Now < h.Value.Until ? h.Value.Parts : turn.Now < h.Value.UsedUntil ? h.Value.InUse : 0);
                 var least = QuotaMachine.Least(Total);
                 Hold(lease.Parts >= least && lease.Parts <= Math.Max(least, Total - others), $"{lease.Parts} parts were leased where others hold {others} of {Total}");
-                var time = c.For > QuotaMachine.LongestLease ? QuotaMachine.LongestLease : c.For < TimeSpan.Zero ? TimeSpan.Zero : c.For;
-                held[c.Gateway] = (lease.Parts, turn.Now + time);
+                var inUse = Math.Clamp(c.InUse, 0, Total);
+                var kept = c.Held is { } says ? Math.Max(lease.Parts, Math.Max(inUse, Math.Clamp(says, 0, Total))) : lease.Parts;
+                held[c.Gateway] = (kept, turn.Now + Within(c.For, QuotaMachine.LongestLease), inUse, turn.Now + Within(c.Returns, TimeSpan.FromDays(100_000)));
             }
 
-            if (turn.Command?.Says is ReturnQuota r)
-                held.Remove(r.Gateway);
+            if (turn.Command?.Says is ReturnQuota r && held.TryGetValue(r.Gateway, out var back) && turn.Now < back.Until)
+                held[r.Gateway] = (0, turn.Now, Math.Clamp(r.InUse, 0, back.Parts), turn.Now + Within(r.Returns, TimeSpan.FromDays(100_000)));
             var view = QuotaMachine.View(turn.After, turn.Now);
             var live = held.Values.Where(h => turn.Now < h.Until).ToArray();
             Hold(view.Parts == live.Sum(h => h.Parts) && view.Gateways == live.Length, "others hold parts, or other parts");
         }
+
+        private static TimeSpan Within(TimeSpan time, TimeSpan most) => time > most ? most : time < TimeSpan.Zero ? TimeSpan.Zero : time;
     }
 }
 
