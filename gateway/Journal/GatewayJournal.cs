@@ -40,6 +40,9 @@ internal sealed partial class GatewayJournal(
     /// <summary>The chain's name.</summary>
     public string Source => chain.Source;
 
+    /// <summary>As <see cref="JournalChain.FirstMayBeLate"/>.</summary>
+    internal TimeSpan FirstMayBeLate { get => chain.FirstMayBeLate; set => chain.FirstMayBeLate = value; }
+
     /// <summary>Entries that are not durable yet.</summary>
     public int Pending
     {

@@ -17,6 +17,8 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
     private ChainHead head = ChainHead.Empty;
     private string? epochOfChain;
     private int begun;
+    private long beganAt;
+    private bool isFollowed;
     private volatile bool isBroken = true;
 
     /// <summary>Its name.</summary>
@@ -24,6 +26,9 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
 
     /// <summary>Whether it cannot go on, or has not begun.</summary>
     public bool IsBroken => isBroken;
+
+    /// <summary>How long after a chain began its first entry may be on its way to the store: until then it is not lost (<see cref="FirstEntry"/>).</summary>
+    public TimeSpan FirstMayBeLate { get; set; } = FirstEntry.MayBeLate;
 
     /// <summary>Entries that the store is offered until it has them.</summary>
     public int Offered => isOffered ? batch.Count : 0;
@@ -48,11 +53,12 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
         try
         {
             await store.AppendAsync(batch, CancellationToken.None);
-            isOffered = false;
+            (isOffered, isFollowed) = (false, true);
         }
         catch (Exception e) when (e is AuditGapException or AuditConflictException)
         {
-            Break();
+            if (e is AuditConflictException || isFollowed || time.GetElapsedTime(beganAt) >= FirstMayBeLate)
+                Break();
             throw;
         }
     }
@@ -82,7 +88,7 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
         (Source, head) = (first.Source, new ChainHead(first.Sequence, first.Hash));
         if (epochOfChain is not null)
             LogBegan(logger, Source);
-        (epochOfChain, isBroken) = (current, false);
+        (epochOfChain, isBroken, isFollowed, beganAt) = (current, false, false, time.GetTimestamp());
         // One that ended meanwhile has broken nothing that had not begun.
         if (epoch.Current != current)
             Break();

@@ -128,6 +128,45 @@ public sealed class JournalTests : IAsyncLifetime
         await Written("gateway/gw_1.2", 2);
     }
 
+    [Fact]
+    public async Task Where_the_first_entry_is_on_its_way_the_chain_waits_for_it_and_is_one()
+    {
+        journal.FirstMayBeLate = TimeSpan.FromSeconds(30);
+        epoch.Next();
+        var first = journal.NextChain(epoch.Current)!;
+        await journal.ChainBegan(first, epoch.Current);
+        await Write("one");
+        for (var i = 0; i < 5; i++)
+            await Tick();
+        Assert.Equal((1, 0), (journal.Pending, Volatile.Read(ref broken)));
+
+        await store.AppendAsync([first]);
+        await Written("gateway/gw_1.1", 2);
+        Assert.Equal(["one"], await Verified("gateway/gw_1.1"));
+        Assert.Null(journal.NextChain(epoch.Current));
+    }
+
+    [Fact]
+    public async Task A_first_entry_that_does_not_come_is_lost_and_one_that_was_there_is_not_waited_for()
+    {
+        journal.FirstMayBeLate = TimeSpan.FromSeconds(30);
+        epoch.Next();
+        var first = journal.NextChain(epoch.Current)!;
+        await journal.ChainBegan(first, epoch.Current);
+        time.Advance(TimeSpan.FromSeconds(30));
+        await Write("one");
+        await Holds(() => Volatile.Read(ref broken) == 1);
+        Assert.Equal("gateway/gw_1.2", await Open());
+        await Written("gateway/gw_1.2", 2);
+
+        store.Restore([]);
+        await Write("two");
+        await Holds(() => Volatile.Read(ref broken) == 2);
+        Assert.Equal("gateway/gw_1.3", await Open());
+        await Written("gateway/gw_1.3", 2);
+        Assert.Equal(["two"], await Verified("gateway/gw_1.3"));
+    }
+
     /// <summary>Begins the next chain, as the opening of a lease does; its name.</summary>
     private async Task<string?> Open()
     {
