@@ -52,7 +52,7 @@ public sealed partial class TidyTests
     [Fact]
     public void Every_top_level_folder_says_what_lives_there()
     {
-        foreach (var folder in ProductFolders.Append("tests"))
+        foreach (var folder in ProductFolders.Append("tests").Append("deploy"))
             Assert.True(File.Exists(Path.Combine(Root, folder, "README.md")), $"{folder}/README.md is missing");
     }
 
