@@ -47,17 +47,17 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
         if (wanted is null)
             return bad;
         var header = Answers.Decision(wanted.Decision, wanted.PolicyVersion);
-        if (wanted.Decision is not PolicyDecision.Approve)
+        if (wanted.Decision is not PolicyDecision.Approve approve)
         {
             return (wanted.Decision is PolicyDecision.Allow
                 ? new Problem("bad-request", 400, "No approval is needed", "A rule allows this action; just call it.").With("field", "action")
                 : GatewayProblems.OfDeny(wanted.Decision, "Policy does not let you ask for this.")).WithHeader(OwnHeaders.Decision, header);
         }
 
-        var (ask, accepted, refused) = await Raise(context, caller, asked, wanted);
+        var (accepted, refused) = await Raise(context, caller, asked, wanted);
         if (accepted is null)
             return refused!.Name is "bad-request" or "reason-required" ? refused : refused.WithHeader(OwnHeaders.Decision, header);
-        var task = requests.TaskOf(accepted.RequestId, ask!, await requests.FindRaised(accepted.RequestId));
+        var task = requests.TaskOf(accepted.RequestId, wanted.Match, approve.Terms, await requests.FindRaised(accepted.RequestId));
         context.Response.Headers.Location = task.StatusEndpoint;
         context.Response.Headers[OwnHeaders.Decision] = header;
         await Answers.Json(context, task, StatusCodes.Status201Created);
@@ -101,19 +101,19 @@ internal sealed class AskAhead(IPolicyProvider policies, AskFactory asks, Asking
     }
 
     /// <summary>Raises or joins under an approve rule.</summary>
-    public async Task<(Ask? Ask, AskAccepted? Accepted, Problem? Refused)> Raise(HttpContext context, Caller caller, AskBody asked, Wanted wanted)
+    public async Task<(AskAccepted? Accepted, Problem? Refused)> Raise(HttpContext context, Caller caller, AskBody asked, Wanted wanted)
     {
         var rule = (PolicyDecision.Approve)wanted.Decision;
         if (Limits(asked, rule.Terms) is { } tooMuch)
-            return (null, null, tooMuch);
+            return (null, tooMuch);
         if (rule.Terms.ReasonRequired && wanted.Text.Reason is null)
-            return (null, null, GatewayProblems.ReasonRequired("reason"));
+            return (null, GatewayProblems.ReasonRequired("reason"));
         var window = asked.DurationSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : rule.Terms.DefaultWindow;
         var ask = asks.Ahead(caller, wanted.Match, rule.Terms, wanted.Text, asked.Uses ?? rule.Terms.DefaultUses, window, wanted.Origin);
         var raised = await asking.RaiseOrJoin(ask, new LimitedCall(ClientAddress.Of(context), caller, wanted.Match.Api.Name, wanted.Match.Action), join: null);
         if (raised.Reply is not { } reply)
-            return (ask, null, raised.Limited!);
-        return reply.Value is { } accepted ? (ask, accepted, null) : (ask, null, Problems.From(reply.Refusal!, time.GetUtcNow()));
+            return (null, raised.Limited!);
+        return reply.Value is { } accepted ? (accepted, null) : (null, Problems.From(reply.Refusal!, time.GetUtcNow()));
     }
 
     private static bool TryResource(

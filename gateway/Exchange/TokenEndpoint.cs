@@ -126,7 +126,7 @@ internal sealed class TokenEndpoint(
         var id = followed?.Id;
         if (id is null)
         {
-            var (_, accepted, refused) = await asking.Raise(context, caller, form.Asked, wanted);
+            var (accepted, refused) = await asking.Raise(context, caller, form.Asked, wanted);
             if (accepted is null)
             {
                 await Refuse(context, refused!);

@@ -18,11 +18,24 @@ internal readonly record struct HoldEnd(ApprovalRequestView? Request, bool Calle
 
 /// <summary>
 /// Where callers wait for decisions. A caller that hangs up leaves its request open; at a stop everybody is answered at
-/// once, with the way to re-join. Thread-safe.
+/// once, with the way to re-join. Whoever waits keeps here what it takes to wait, and nothing of the request. Thread-safe.
 /// </summary>
-internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApplicationLifetime lifetime, LoadShedder calls, GatewayOptions options, GatewayMetrics metrics, TimeProvider time)
+internal sealed class HoldRoom : IDisposable
 {
+    private readonly DecisionHub hub;
+    private readonly RequestLookup requests;
+    private readonly LoadShedder calls;
+    private readonly GatewayOptions options;
+    private readonly GatewayMetrics metrics;
+    private readonly TimeProvider time;
+    private readonly CancellationTokenRegistration stopping;
     private int held;
+
+    public HoldRoom(DecisionHub hub, RequestLookup requests, IHostApplicationLifetime lifetime, LoadShedder calls, GatewayOptions options, GatewayMetrics metrics, TimeProvider time)
+    {
+        (this.hub, this.requests, this.calls, this.options, this.metrics, this.time) = (hub, requests, calls, options, metrics, time);
+        stopping = lifetime.ApplicationStopping.Register(hub.Stop);
+    }
 
     /// <summary>How many wait at the moment.</summary>
     public int Held => Volatile.Read(ref held);
@@ -34,7 +47,8 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
     /// <param name="callerLeft">The caller has hung up.</param>
     public async Task<HoldEnd> Wait(string requestId, TimeSpan longest, bool forGrant, CancellationToken callerLeft)
     {
-        using var subscription = hub.Subscribe(requestId);
+        using var subscription = hub.Subscribe(requestId, forGrant);
+        // What is found is not kept while it waits: it is read again.
         var now = await requests.Find(requestId);
         if (now is { Status: not RequestStatus.Pending } || longest <= TimeSpan.Zero)
             return new HoldEnd(now, CallerLeft: false);
@@ -51,32 +65,35 @@ internal sealed class HoldRoom(DecisionHub hub, RequestLookup requests, IHostApp
             calls.Leave();
         using var activity = GatewayMetrics.Activities.StartActivity("hold");
         activity?.SetTag("jitgrains.request", requestId);
-        var ended = "decided";
+        var ended = WaitEnd.Stopping;
         try
         {
-            using var cut = CancellationTokenSource.CreateLinkedTokenSource(callerLeft, lifetime.ApplicationStopping);
-            await (forGrant ? Task.WhenAny(subscription.Decided, subscription.Granted) : subscription.Decided).WaitAsync(longest, time, cut.Token);
-        }
-        catch (TimeoutException)
-        {
-            ended = "timeout";
-        }
-        catch (OperationCanceledException)
-        {
-            ended = callerLeft.IsCancellationRequested ? "caller_left" : "stopping";
+            using var timer = time.CreateTimer(static one => ((DecisionSubscription)one!).End(WaitEnd.TimedOut), subscription, longest, Timeout.InfiniteTimeSpan);
+            using var left = callerLeft.UnsafeRegister(static one => ((DecisionSubscription)one!).End(WaitEnd.CallerLeft), subscription);
+            ended = await subscription.Ended;
         }
         finally
         {
             if (forGrant)
                 calls.Resume();
             Interlocked.Decrement(ref held);
-            metrics.HoldEnded(time.GetElapsedTime(began), ended);
+            metrics.HoldEnded(time.GetElapsedTime(began), Word(ended));
         }
 
         if (callerLeft.IsCancellationRequested)
-            return new HoldEnd(now, CallerLeft: true);
-        return forGrant && subscription.Granted.IsCompleted
-            ? new HoldEnd(now, CallerLeft: false, Granted: true, await subscription.Granted)
+            return new HoldEnd(Request: null, CallerLeft: true);
+        return ended == WaitEnd.Granted
+            ? new HoldEnd(Request: null, CallerLeft: false, Granted: true, subscription.Told)
             : new HoldEnd(await requests.Find(requestId), CallerLeft: false);
     }
+
+    public void Dispose() => stopping.Dispose();
+
+    private static string Word(WaitEnd ended) => ended switch
+    {
+        WaitEnd.TimedOut => "timeout",
+        WaitEnd.CallerLeft => "caller_left",
+        WaitEnd.Stopping => "stopping",
+        _ => "decided",
+    };
 }

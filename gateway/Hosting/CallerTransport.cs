@@ -15,9 +15,9 @@ internal sealed class CallerEndPoint(IPAddress address, int port) : IPEndPoint(a
 /// what others sent is found by the next thread of the pool, for sockets hand out the rest before they go on (a test pins
 /// it). Listeners of anybody else keep Kestrel's own transport. Thread-safe.
 /// </summary>
-internal sealed class CallerTransport(IOptions<SocketTransportOptions> options, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class CallerTransport(IOptionsFactory<SocketTransportOptions> options, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    private readonly SocketTransportFactory sockets = new(Options.Create(Inline(options.Value)), loggers);
+    private readonly SocketTransportFactory sockets = new(Options.Create(Inline(options)), loggers);
 
     /// <inheritdoc/>
     public bool CanBind(EndPoint endpoint) => endpoint is CallerEndPoint;
@@ -25,14 +25,12 @@ internal sealed class CallerTransport(IOptions<SocketTransportOptions> options, 
     /// <inheritdoc/>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) => sockets.BindAsync(endpoint, cancellationToken);
 
-    private static SocketTransportOptions Inline(SocketTransportOptions others) => new()
+    // Made as Kestrel's own are, for what is not public of them: the memory that it reads into. A copy of all that is public reads into arrays
+    // of the shared pool, which keeps few: in a burst of calls each read was another 4 KB for the collector.
+    private static SocketTransportOptions Inline(IOptionsFactory<SocketTransportOptions> options)
     {
-        IOQueueCount = others.IOQueueCount,
-        Backlog = others.Backlog,
-        NoDelay = others.NoDelay,
-        MaxReadBufferSize = others.MaxReadBufferSize,
-        MaxWriteBufferSize = others.MaxWriteBufferSize,
-        CreateBoundListenSocket = others.CreateBoundListenSocket,
-        UnsafePreferInlineScheduling = true,
-    };
+        var inline = options.Create(Options.DefaultName);
+        inline.UnsafePreferInlineScheduling = true;
+        return inline;
+    }
 }

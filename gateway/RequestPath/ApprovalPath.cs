@@ -53,9 +53,11 @@ internal sealed class ApprovalPath(
                 return;
             }
 
-            var whole = body is null ? call : call with { Body = body };
-            var digest = PayloadBinding.Compute(keys.PayloadBinding.Span, call.Request, whole.Body!.Memory.Span, call.Api, call.Action);
-            await Proceed(new BoundCall(whole, digest), rule, text, named);
+            // The same variable: while it is held there is one call, not a second without its body.
+            if (body is not null)
+                call = call with { Body = body };
+            var digest = PayloadBinding.Compute(keys.PayloadBinding.Span, call.Request, call.Body!.Memory.Span, call.Api, call.Action);
+            await Proceed(new BoundCall(call, digest), rule, text, named);
         }
     }
 
@@ -80,14 +82,15 @@ internal sealed class ApprovalPath(
     {
         if (bound.Call.Caller.Only is { } only)
             return ByExchangedToken(bound, rule, only, named);
-        return grants.TryRunAtOnce(bound, rule, named, out var run) ? run : RunOrAsk(bound, rule, text, named);
+        return grants.TryRunAtOnce(bound, rule, named, out var run) ? run : RunOrHold(bound, rule, text, named);
     }
 
-    private async Task RunOrAsk(BoundCall bound, PolicyDecision.Approve rule, CallerText text, string? named)
+    /// <summary>Runs it, answers it, or asks: then, which request it waits for. The ask is the request's from there, and kept no longer.</summary>
+    private async Task<string?> RunOrAsk(BoundCall bound, PolicyDecision.Approve rule, CallerText text, string? named)
     {
         // A call that names a request is for that one: no other grant is used up for it.
         if (await grants.TryRun(bound, rule, named))
-            return;
+            return null;
 
         var call = bound.Call;
         var ask = asks.ForCall(bound, rule.Terms, text);
@@ -95,14 +98,16 @@ internal sealed class ApprovalPath(
         if (join is null && rule.Terms.ReasonRequired && text.Reason is null && (join = await requests.FindOpen(ask)) is null)
         {
             await Refuse(call, rule, GatewayProblems.ReasonRequired(OwnHeaders.Reason));
-            return;
+            return null;
         }
 
+        // Whoever comes this far waits, for the store if not for a person.
+        call.ForgetToken();
         var asked = await asking.RaiseOrJoin(ask, new LimitedCall(ClientAddress.Of(call.Context), call.Caller, call.Api.Name, call.Action), join);
         if (asked.Reply is not { } reply)
         {
             await Refuse(call, rule, asked.Limited!);
-            return;
+            return null;
         }
 
         switch (reply)
@@ -110,18 +115,14 @@ internal sealed class ApprovalPath(
             case { Value: { GrantId: not null } granted }:
                 // It was approved already, and news of the grant has not come here.
                 views.Drop(call.Caller.Key);
-                if (!await grants.TryRun(bound, rule, granted.RequestId))
-                    await Hold(bound, rule, ask, granted.RequestId);
-                break;
+                return await grants.TryRun(bound, rule, granted.RequestId) ? null : granted.RequestId;
             case { Value: { } accepted }:
-                await Hold(bound, rule, ask, accepted.RequestId);
-                break;
+                return accepted.RequestId;
             case { Refusal: Refusal.RequestMismatch } when named is not null:
-                await Ended(bound, rule, ask, named);
-                break;
+                return await JoinsStill(bound, rule, ask, named) ? named : null;
             default:
                 await Refuse(call, rule, Problems.From(reply.Refusal!, time.GetUtcNow()));
-                break;
+                return null;
         }
     }
 
@@ -148,8 +149,11 @@ internal sealed class ApprovalPath(
             await Refuse(bound.Call, rule, await requests.WhyNotUsable(request));
     }
 
-    private async Task Hold(BoundCall bound, PolicyDecision.Approve rule, Ask ask, string requestId)
+    /// <summary>Ten thousand calls may be held here: what this method keeps is what each of them costs.</summary>
+    private async Task RunOrHold(BoundCall bound, PolicyDecision.Approve rule, CallerText text, string? named)
     {
+        if (await RunOrAsk(bound, rule, text, named) is not { } requestId)
+            return;
         var call = bound.Call;
         var wait = AskFactory.WaitOf(call);
         if (rule.Terms.Automatic && wait < AutomaticWait)
@@ -172,10 +176,10 @@ internal sealed class ApprovalPath(
                 await AfterApproval(bound, requestId, told: null);
                 break;
             case null or RequestStatus.Pending:
-                await Refuse(call, rule, Tasks.ApprovalRequired(requests.TaskOf(requestId, ask, request)));
+                await Refuse(call, rule, Tasks.ApprovalRequired(requests.TaskOf(requestId, call.Match, rule.Terms, request)));
                 break;
             default:
-                await Refuse(call, rule, GatewayProblems.OfEnded(requests.TaskOf(requestId, ask, request)));
+                await Refuse(call, rule, GatewayProblems.OfEnded(requests.TaskOf(requestId, call.Match, rule.Terms, request)));
                 break;
         }
     }
@@ -211,8 +215,8 @@ internal sealed class ApprovalPath(
             await Refuse(current, decision, await requests.WhyNotUsable(requestId));
     }
 
-    /// <summary>The named request is not open for this call: it is somebody else's, another call's, or over.</summary>
-    private async Task Ended(BoundCall bound, PolicyDecision.Approve rule, Ask ask, string named)
+    /// <summary>The named request is not open for this call: it is somebody else's, another call's, or over, which is answered; or it is open by now.</summary>
+    private async Task<bool> JoinsStill(BoundCall bound, PolicyDecision.Approve rule, Ask ask, string named)
     {
         var view = await requests.Find(named);
         if (view is null || view.CallerKey != bound.Call.Caller.Key)
@@ -220,11 +224,12 @@ internal sealed class ApprovalPath(
         else if (view.RejoinKey != ask.RejoinKey)
             await Refuse(bound.Call, rule, Problems.From(new Refusal.RequestMismatch(named), time.GetUtcNow()));
         else if (view.Status == RequestStatus.Pending)
-            await Hold(bound, rule, ask, named);
+            return true;
         else if (view.Status == RequestStatus.Approved)
             await Refuse(bound.Call, rule, await requests.WhyNotUsable(named));
         else
-            await Refuse(bound.Call, rule, GatewayProblems.OfEnded(requests.TaskOf(named, ask, view)));
+            await Refuse(bound.Call, rule, GatewayProblems.OfEnded(Tasks.Of(view, null, null)));
+        return false;
     }
 
     private static Task Refuse(Call call, PolicyDecision decision, Problem refused) =>
@@ -236,7 +241,7 @@ internal sealed class ApprovalPath(
 /// <param name="PayloadDigest">Its keyed digest where its action binds the payload.</param>
 internal sealed record BoundCall(Call Call, string? PayloadDigest)
 {
-    /// <summary>What makes identical calls identical.</summary>
-    public string RejoinKey => field ??=
+    /// <summary>What makes identical calls identical. Made each time: it is asked for at both ends of a wait, and not kept for so long.</summary>
+    public string RejoinKey =>
         Binding.RejoinKey.Compute(Call.Caller.AskKey, Call.Api.Name, Call.Action.Name, Call.Match.Resource, Call.Action.Binding, PayloadDigest);
 }

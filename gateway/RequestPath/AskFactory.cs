@@ -54,6 +54,9 @@ internal sealed class AskFactory(IIdGenerator ids)
         return wait < cap ? wait : cap;
     }
 
+    /// <summary>What an ask for this is for.</summary>
+    public static string ResourceOf(ActionMatch.Found match) => match.Action.Binding == BindingKind.Action && match.Captures.IsEmpty ? "" : match.Resource;
+
     private Ask Make(Caller caller, ActionMatch.Found match, ApprovalTerms terms, CallerText text, int? uses, TimeSpan window, string rejoinKey, CallOrigin origin) => new()
     {
         RequestId = ids.NewRequestId(),
@@ -64,7 +67,7 @@ internal sealed class AskFactory(IIdGenerator ids)
         Action = match.Action.Name,
         Access = match.Action.Access,
         Sensitivity = match.Action.Sensitivity,
-        Resource = match.Action.Binding == BindingKind.Action && match.Captures.IsEmpty ? "" : match.Resource,
+        Resource = ResourceOf(match),
         Binding = match.Action.Binding,
         Reason = text.Reason,
         Ticket = text.Ticket,

@@ -11,12 +11,14 @@ namespace JitGrains.Gateway.RequestPath;
 /// <summary>One call once it is known who makes it and what it is.</summary>
 internal sealed record Call
 {
+    private CanonicalRequest request = null!;
+
     public required HttpContext Context { get; init; }
 
     /// <summary>From where it comes, as far as that is known.</summary>
     public CallOrigin Origin { get; init; }
 
-    public required CanonicalRequest Request { get; init; }
+    public required CanonicalRequest Request { get => request; init => request = value; }
 
     public required Caller Caller { get; init; }
 
@@ -37,6 +39,21 @@ internal sealed record Call
     public ApiDefinition Api => Match.Api;
 
     public ActionDefinition Action => Match.Action;
+
+    /// <summary>Whether its token is no longer there: no policy that looks at it can decide it.</summary>
+    public bool IsTokenForgotten { get; private set; }
+
+    /// <summary>
+    /// The caller is known, and waits for a person: its token is not kept meanwhile, unless it goes upstream or policy looks at it.
+    /// </summary>
+    public void ForgetToken()
+    {
+        if (Api.ForwardAuthorization || Policy.ReadsAuthorization)
+            return;
+        IsTokenForgotten = true;
+        request = request with { Headers = request.Headers.RemoveAll(static h => h.Name == "authorization") };
+        Context.Request.Headers.Authorization = default;
+    }
 
     /// <summary>Everything that policy may look at, at this time.</summary>
     public PolicyInput InputAt(DateTimeOffset now) => new()

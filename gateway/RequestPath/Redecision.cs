@@ -19,6 +19,9 @@ internal sealed class Redecision(IPolicyProvider policies, TimeProvider time)
         var now = time.GetUtcNow();
         if (ReferenceEquals(policy, call.Policy))
             return (call, policy.Evaluate(call.InputAt(now)));
+        // What it would look at is no longer there.
+        if (call.IsTokenForgotten && policy.ReadsAuthorization)
+            return (call with { Policy = policy }, new PolicyDecision.Deny(Rule: null));
         if (policy.Match(call.Request, call.Json) is not ActionMatch.Found found || !IsSameThing(call.Match, found) || !policy.Admits(found.Api, call.Origin) || !found.Api.IsAudienceOf(call.Caller))
             return (call with { Policy = policy }, new PolicyDecision.Deny(Rule: null));
         var current = call with { Policy = policy, Match = found };

@@ -1,6 +1,7 @@
 using JitGrains.Approvals;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Grants;
+using JitGrains.Policy;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.ControlPlane;
 using JitGrains.Wire;
@@ -49,16 +50,16 @@ internal sealed class RequestLookup(IReadModel readModel, PublicUrl publicUrl, T
     }
 
     /// <summary>The task for a request, also where it is so new that its grain has not shown it yet.</summary>
-    public TaskView TaskOf(string requestId, Ask ask, ApprovalRequestView? view) => view is not null
+    public TaskView TaskOf(string requestId, ActionMatch.Found match, ApprovalTerms terms, ApprovalRequestView? view) => view is not null
         ? Tasks.Of(view, null, publicUrl.Value)
         : new TaskView
         {
             Id = requestId,
             Status = RequestStatus.Pending,
-            Action = ask.Action,
-            Resource = ask.Resource,
+            Action = match.Action.Name,
+            Resource = AskFactory.ResourceOf(match),
             StatusEndpoint = Tasks.PathOf(requestId),
-            ExpiresAt = time.GetUtcNow() + ask.Terms.DecideWithin,
+            ExpiresAt = time.GetUtcNow() + terms.DecideWithin,
             Links = Tasks.LinksOf(requestId, publicUrl.Value),
         };
 

@@ -9,14 +9,17 @@ namespace JitGrains.Silo.Holds;
 /// <summary>
 /// Wakes whoever waits for a request's decision in this process, right after the turn that decided it is durable: a turn
 /// of this process at once, one of another by the bus. A grant is there a moment before its request says so. Subscribe first, then read the request, then wait: so no decision can
-/// fall in between. Ten thousand waiters cost a dictionary entry and a task each. Thread-safe.
+/// fall in between. Ten thousand waiters cost a dictionary entry and a <see cref="DecisionSubscription"/> each. Thread-safe.
 /// </summary>
 public sealed class DecisionHub : ICommitObserver, IDisposable
 {
     private readonly IDisposable news;
     private readonly IDisposable grants;
     private readonly Lock gate = new();
-    private readonly Dictionary<string, Channel> channels = new(StringComparer.Ordinal);
+
+    /// <summary>By request: the latest who waits for it, and from there the others.</summary>
+    private readonly Dictionary<string, DecisionSubscription> waiting = new(StringComparer.Ordinal);
+    private bool stopped;
 
     /// <summary>Creates the hub and has it listen to the bus.</summary>
     public DecisionHub(IClusterBus bus)
@@ -29,36 +32,41 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
         });
     }
 
-    /// <summary>How many wait at the moment.</summary>
-    public int Waiting
+    /// <summary>
+    /// Copies requests that are waited for and not known to be decided, and says how many there are; where there is no room for all, as
+    /// many as there is.
+    /// </summary>
+    public int CopyAwaited(Span<string> into)
     {
-        get
+        var count = 0;
+        lock (gate)
         {
-            lock (gate)
-                return channels.Values.Sum(c => c.Subscribers);
+            foreach (var (id, latest) in waiting)
+            {
+                if (IsAwaited(latest) && count++ < into.Length)
+                    into[count - 1] = id;
+            }
         }
-    }
 
-    /// <summary>The requests that are waited for and not known to be decided.</summary>
-    public IReadOnlyList<string> Awaited
-    {
-        get
-        {
-            lock (gate)
-                return [.. channels.Where(c => !c.Value.Decided.Task.IsCompleted).Select(c => c.Key)];
-        }
+        return count;
     }
 
     /// <summary>Starts to listen for the request's decision. Dispose to stop.</summary>
-    public DecisionSubscription Subscribe(string requestId)
+    /// <param name="requestId">The request.</param>
+    /// <param name="forGrant">Whether the request's grant is waited for as well, which comes to be before the request says so.</param>
+    public DecisionSubscription Subscribe(string requestId, bool forGrant = false)
     {
+        var one = new DecisionSubscription(this, requestId, forGrant);
         lock (gate)
         {
-            if (!channels.TryGetValue(requestId, out var channel))
-                channels[requestId] = channel = new Channel();
-            channel.Subscribers++;
-            return new DecisionSubscription(this, requestId, channel.Decided.Task, channel.Granted.Task);
+            if (waiting.TryGetValue(requestId, out var latest))
+                (one.Earlier, latest.Later) = (latest, one);
+            waiting[requestId] = one;
+            if (stopped)
+                one.End(WaitEnd.Stopping);
         }
+
+        return one;
     }
 
     /// <inheritdoc/>
@@ -78,8 +86,22 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
     {
         lock (gate)
         {
-            if (channels.TryGetValue(requestId, out var channel))
-                channel.Decided.TrySetResult();
+            for (var one = waiting.GetValueOrDefault(requestId); one is not null; one = one.Earlier)
+                one.End(WaitEnd.Decided);
+        }
+    }
+
+    /// <summary>The process stops: wakes all, and whoever comes from now on.</summary>
+    public void Stop()
+    {
+        lock (gate)
+        {
+            stopped = true;
+            foreach (var latest in waiting.Values)
+            {
+                for (var one = latest; one is not null; one = one.Earlier)
+                    one.End(WaitEnd.Stopping);
+            }
         }
     }
 
@@ -93,64 +115,45 @@ public sealed class DecisionHub : ICommitObserver, IDisposable
     /// <summary>Whether it came to be just now. Uses and ends of grants are no news to wait for.</summary>
     internal static bool IsNew(GrantView grant) => grant.Status == GrantStatus.Active && grant.UsesLeft == grant.Uses;
 
-    internal void Unsubscribe(string requestId)
+    internal void Unsubscribe(DecisionSubscription one)
     {
         lock (gate)
         {
-            if (channels.TryGetValue(requestId, out var channel) && --channel.Subscribers == 0)
-                channels.Remove(requestId);
+            one.Earlier?.Later = one.Later;
+            if (one.Later is not null)
+                one.Later.Earlier = one.Earlier;
+            else if (one.Earlier is not null)
+                waiting[one.RequestId] = one.Earlier;
+            else
+                waiting.Remove(one.RequestId);
         }
     }
 
     private void TellGranted(string requestId, Func<Grant?> signed)
     {
-        Channel? channel;
         lock (gate)
-            channels.TryGetValue(requestId, out channel);
-        // Most news is for callers of other gateways, and not looked at.
-        if (channel is { Granted.Task.IsCompleted: false })
-            channel.Granted.TrySetResult(signed());
+        {
+            // Most news is for callers of other gateways, and not looked at.
+            if (!waiting.TryGetValue(requestId, out var latest) || !IsAwaited(latest))
+                return;
+        }
+
+        var told = signed();
+        lock (gate)
+        {
+            for (var one = waiting.GetValueOrDefault(requestId); one is not null; one = one.Earlier)
+                one.Grant(told);
+        }
     }
 
-    private sealed class Channel
+    private static bool IsAwaited(DecisionSubscription latest)
     {
-        // The committing turn must not run the waiters' continuations.
-        public TaskCompletionSource Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        for (var one = latest; one is not null; one = one.Earlier)
+        {
+            if (!one.Ended.IsCompleted)
+                return true;
+        }
 
-        public TaskCompletionSource<Grant?> Granted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public int Subscribers { get; set; }
-    }
-}
-
-/// <summary>One waiter. Dispose it once.</summary>
-public sealed class DecisionSubscription : IDisposable
-{
-    private readonly DecisionHub hub;
-    private readonly string requestId;
-    private int disposed;
-
-    internal DecisionSubscription(DecisionHub hub, string requestId, Task decided, Task<Grant?> granted)
-    {
-        this.hub = hub;
-        this.requestId = requestId;
-        Decided = decided;
-        Granted = granted;
-    }
-
-    /// <summary>Completes when the request was decided after the subscription began.</summary>
-    public Task Decided { get; }
-
-    /// <summary>
-    /// Completes when the request's grant came to be after the subscription began; the request may yet be shown as pending. With the
-    /// grant where that was told too: its signature is not checked yet, and whether it still stands only its holder's grain knows.
-    /// </summary>
-    public Task<Grant?> Granted { get; }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref disposed, 1) == 0)
-            hub.Unsubscribe(requestId);
+        return false;
     }
 }

@@ -194,7 +194,7 @@ public sealed class RaceTests
                 var ask = AskOf(n) with { Terms = Sample.Terms() with { Automatic = true } };
                 using var held = host.Decisions.Subscribe(ask.RequestId);
                 await host.Principal(ask.CallerKey).Ask(new AskCommand(ask, null));
-                await held.Decided;
+                await held.Ended;
                 Assert.True(host.Seen.Has(Grant.IdFor(ask.RequestId)));
             },
             Rounds / 10);

@@ -19,11 +19,11 @@ public sealed class ScenarioTests
         var ask = Sample.Ask();
         using var held = host.Decisions.Subscribe(ask.RequestId);
         await host.AskAsync(ask);
-        Assert.False(held.Decided.IsCompleted);
+        Assert.False(held.Ended.IsCompleted);
         Assert.Equal(RequestStatus.Pending, (await host.ReadModel.GetRequestAsync(ask.RequestId))!.Status);
 
         await host.VoteAsync(ask.RequestId, Sample.Bob, VoteDecision.Approve);
-        await held.Decided.WaitAsync(TimeSpan.FromMinutes(2));
+        await held.Ended.WaitAsync(TimeSpan.FromMinutes(2));
         // Whoever was woken finds the grant: approved shows only once it exists.
         var shown = (await host.ReadModel.GetRequestAsync(ask.RequestId))!;
         Assert.Equal(RequestStatus.Approved, shown.Status);

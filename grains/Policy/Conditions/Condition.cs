@@ -36,6 +36,9 @@ internal abstract record Condition
     /// <summary>Whether the connection's certificate decides it.</summary>
     public virtual bool NeedsCertificate => false;
 
+    /// <summary>Whether the header that the caller's token comes in decides it.</summary>
+    public virtual bool ReadsAuthorization => false;
+
     /// <summary>Whether it holds, and for people why it cannot be told (null where it can).</summary>
     public abstract Truth Evaluate(in ConditionContext context, out string? problem);
 
@@ -55,6 +58,8 @@ internal sealed class ConditionSet(ImmutableArray<Condition> conditions)
     public bool NeedsBody { get; } = conditions.Any(c => c.NeedsBody);
 
     public bool NeedsCertificate { get; } = conditions.Any(c => c.NeedsCertificate);
+
+    public bool ReadsAuthorization { get; } = conditions.Any(c => c.ReadsAuthorization);
 
     public Truth Evaluate(in ConditionContext context)
     {

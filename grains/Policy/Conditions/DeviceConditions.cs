@@ -84,6 +84,8 @@ internal sealed record NotCondition(string At, ConditionSet Inner) : Condition
 
     public override bool NeedsCertificate => Inner.NeedsCertificate;
 
+    public override bool ReadsAuthorization => Inner.ReadsAuthorization;
+
     public override Truth Evaluate(in ConditionContext context, out string? problem)
     {
         problem = null;

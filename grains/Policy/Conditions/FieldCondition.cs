@@ -24,6 +24,8 @@ internal sealed record FieldCondition(FieldSource Source, string Name, Immutable
 
     public override bool NeedsBody => Source == FieldSource.Body;
 
+    public override bool ReadsAuthorization => Source == FieldSource.Headers && folded == "authorization";
+
     public override Truth Evaluate(in ConditionContext context, out string? problem)
     {
         var value = Read(context);

@@ -139,5 +139,8 @@ internal sealed class CompiledRule
     /// <summary>Whether it looks at the connection's certificate.</summary>
     public bool NeedsCertificate => When.NeedsCertificate || Approve?.Auto is { NeedsCertificate: true };
 
+    /// <summary>Whether it looks at the header that the caller's token comes in.</summary>
+    public bool ReadsAuthorization => When.ReadsAuthorization || Approve?.Auto is { ReadsAuthorization: true };
+
     public bool NeedsBody => When.NeedsBody || Approve?.Auto is { NeedsBody: true };
 }

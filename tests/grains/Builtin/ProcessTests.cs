@@ -33,10 +33,10 @@ public sealed class ProcessTests
             await gateway.AskAsync(ask);
             while (await gateway.ReadModel.GetRequestAsync(ask.RequestId) is null)
                 await Task.Yield();
-            Assert.False(held.Decided.IsCompleted);
+            Assert.False(held.Ended.IsCompleted);
 
             Assert.NotNull((await silo.VoteAsync(ask.RequestId, Sample.Bob, VoteDecision.Approve)).Value);
-            await held.Decided.WaitAsync(Patience);
+            await held.Ended.WaitAsync(Patience);
             Assert.Equal(RequestStatus.Approved, (await gateway.ReadModel.GetRequestAsync(ask.RequestId))!.Status);
             var grant = (await gateway.Principal(ask.CallerKey).GetView()).Grants.Single(g => g.Grant.RequestId == ask.RequestId).Grant;
             var uses = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(() => (i % 2 == 0 ? gateway : silo).ConsumeAsync(grant, $"ex_{n}_{i}"))));
