@@ -48,16 +48,8 @@ internal sealed class HoldRoom : IDisposable
     public async Task<HoldEnd> Wait(string requestId, TimeSpan longest, bool forGrant, CancellationToken callerLeft)
     {
         using var subscription = hub.Subscribe(requestId, forGrant);
-        // What is found is not kept while it waits: it is read again.
-        var now = await requests.Find(requestId);
-        if (now is { Status: not RequestStatus.Pending } || longest <= TimeSpan.Zero)
-            return new HoldEnd(now, CallerLeft: false);
-        if (Interlocked.Increment(ref held) > options.MaxHeld)
-        {
-            Interlocked.Decrement(ref held);
-            return new HoldEnd(now, CallerLeft: false);
-        }
-
+        if (await EnterOrEnd(requestId, longest) is { } atOnce)
+            return atOnce;
         var began = time.GetTimestamp();
         metrics.HoldBegan();
         // Whoever only waits for a person takes no call's place.
@@ -85,6 +77,18 @@ internal sealed class HoldRoom : IDisposable
         return ended == WaitEnd.Granted
             ? new HoldEnd(Request: null, CallerLeft: false, Granted: true, subscription.Told)
             : new HoldEnd(await requests.Find(requestId), CallerLeft: false);
+    }
+
+    /// <summary>Takes a place, or says how it stands where there is nothing to wait for, or no room. What is found here is not kept while it waits.</summary>
+    private async Task<HoldEnd?> EnterOrEnd(string requestId, TimeSpan longest)
+    {
+        var now = await requests.Find(requestId);
+        if (now is { Status: not RequestStatus.Pending } || longest <= TimeSpan.Zero)
+            return new HoldEnd(now, CallerLeft: false);
+        if (Interlocked.Increment(ref held) <= options.MaxHeld)
+            return null;
+        Interlocked.Decrement(ref held);
+        return new HoldEnd(now, CallerLeft: false);
     }
 
     public void Dispose() => stopping.Dispose();

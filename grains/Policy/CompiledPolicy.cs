@@ -30,7 +30,7 @@ public sealed class CompiledPolicy
         actions = apis.SelectMany(a => a.Actions).ToImmutableDictionary(a => a.Definition.Name, StringComparer.Ordinal);
         matcher = new Matcher(apis);
         NeedsCertificate = rules.Any(r => r.NeedsCertificate);
-        ReadsAuthorization = rules.Any(r => r.ReadsAuthorization);
+        ReadsAuthorization = rules.Any(r => r.ReadsAuthorization) || actions.Values.Any(a => a.When.ReadsAuthorization);
         Evaluator = new Evaluator(rules, actions.Values.Select(a => a.Definition));
     }
 
@@ -52,7 +52,7 @@ public sealed class CompiledPolicy
     /// <summary>Whether any rule looks at the certificate of a call's connection.</summary>
     public bool NeedsCertificate { get; }
 
-    /// <summary>Whether any rule looks at the header that callers' tokens come in.</summary>
+    /// <summary>Whether any rule, or what makes a call an action, looks at the header that callers' tokens come in.</summary>
     public bool ReadsAuthorization { get; }
 
     internal Evaluator Evaluator { get; }
