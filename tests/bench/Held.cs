@@ -76,13 +76,14 @@ internal static class Held
         {
             var sent = new ConcurrentDictionary<int, Socket>();
             await Parallel.ForEachAsync(left, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (n, cancel) => sent[n] = await SendAsync(server, n, token(n), cancel));
-            int answered;
-            do
+            // An answer may be a moment late where the store is: nobody counts as held before two seconds without any.
+            for (var (calm, answered) = (0, 0); calm < 2;)
             {
-                answered = sent.Values.Count(s => s.Available > 0);
                 await seconds.WaitForNextTickAsync();
+                var now = sent.Values.Count(s => s.Available > 0);
+                (calm, answered) = (now == answered ? calm + 1 : 0, now);
             }
-            while (sent.Values.Count(s => s.Available > 0) != answered);
+
             left = [.. sent.Where(s => s.Value.Available > 0).Select(s => s.Key)];
             foreach (var (n, socket) in sent)
             {
