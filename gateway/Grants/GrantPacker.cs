@@ -35,7 +35,7 @@ internal sealed class GrantPacker(SharedTexts texts)
             var slot = Slot(genuine[i].Grant, genuine[i].UsesLeft, i + 1);
             var at = PackedHead.FirstSlot(slot.Tag, slots.Length);
             while (slots[at].Place != 0)
-                at = at + 1 == slots.Length ? 0 : at + 1;
+                at = PackedHead.NextSlot(at, slots.Length);
             slots[at] = slot;
             records[i] = Record(genuine[i].Grant, at);
         }

@@ -57,7 +57,7 @@ internal readonly struct GrantsSnapshot(byte[] data, GrantMemory memory)
     public int First(int tag) => From(PackedHead.FirstSlot(tag, Head(data).Slots), tag);
 
     /// <summary>The slot of the next one, or -1.</summary>
-    public int Next(int slot, int tag) => From(slot + 1 == Head(data).Slots ? 0 : slot + 1, tag);
+    public int Next(int slot, int tag) => From(PackedHead.NextSlot(slot, Head(data).Slots), tag);
 
     /// <summary>The place of the grant in a slot.</summary>
     public int PlaceOf(int slot) => Slot(slot).Place - 1;
@@ -156,7 +156,7 @@ internal readonly struct GrantsSnapshot(byte[] data, GrantMemory memory)
     private int From(int slot, int tag)
     {
         var slots = Slots();
-        for (; slots[slot].Place != 0; slot = slot + 1 == slots.Length ? 0 : slot + 1)
+        for (; slots[slot].Place != 0; slot = PackedHead.NextSlot(slot, slots.Length))
         {
             if (slots[slot].Tag == tag)
                 return slot;

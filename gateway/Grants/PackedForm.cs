@@ -59,6 +59,9 @@ internal struct PackedHead
     /// <summary>The slot that the search for a tag begins at, and goes on from to the first empty one.</summary>
     public static int FirstSlot(int tag, int slots) => (int)(((ulong)((uint)tag * 2_654_435_769u) * (uint)slots) >> 32);
 
+    /// <summary>The one that it goes on with: after the last comes the first.</summary>
+    public static int NextSlot(int slot, int slots) => slot + 1 == slots ? 0 : slot + 1;
+
     /// <summary>Where a slot lies.</summary>
     public static int SlotAt(int slot) => Unsafe.SizeOf<PackedHead>() + (slot * Unsafe.SizeOf<PackedSlot>());
 }

@@ -53,10 +53,11 @@ internal static class GatewayBench
             await WarmUpAsync(rows);
             for (var round = 1; round <= rounds; round++)
             {
-                foreach (var row in rows)
+                // One process of each kind after the other: what is compared was measured within seconds.
+                for (var process = 0; process < Processes; process++)
                 {
-                    foreach (var target in row.Targets)
-                        await MeasureAsync(row, target, duration);
+                    foreach (var row in rows.Where(r => process < r.Targets.Count))
+                        await MeasureAsync(row, row.Targets[process], duration);
                 }
             }
 
@@ -130,11 +131,18 @@ internal static class GatewayBench
         foreach (var mine in rows.Where(r => r.Name is "allow" or "many"))
         {
             foreach (var other in rows.Where(r => r.Name is "yarp" or "nginx"))
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio {mine.Name}/{other.Name} {mine.Rate / other.Rate:0.00}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio {mine.Name}/{other.Name} {Ratio(mine, other, r => r.Rate):0.00}"));
             if (rows.FirstOrDefault(r => r.Name == "yarp") is { } yarp)
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio p99 {mine.Name}/yarp {mine.P99 / yarp.P99:0.00}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio p99 {mine.Name}/yarp {Ratio(mine, yarp, r => r.P99):0.00}"));
         }
     }
+
+    /// <summary>
+    /// The median of the ratios of runs that came one after the other: a machine that is shared with others is slower in one minute than
+    /// in the next, which the ratio of two medians takes for a difference between what was measured.
+    /// </summary>
+    private static double Ratio(Row mine, Row other, Func<WrkRun, double> figure) =>
+        Median(mine.Targets.SelectMany((target, process) => target.Runs.Select((run, round) => figure(run) / figure(other.Targets[Math.Min(process, other.Targets.Count - 1)].Runs[round]))));
 
     private static double Median(IEnumerable<double> figures) => figures.Order().ElementAt(figures.Count() / 2);
 
