@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using JitGrains.TestSupport;
 
 namespace JitGrains.Bench;
 
@@ -31,18 +32,16 @@ internal sealed class Gateway : IAsyncDisposable
     /// <param name="upstream">The upstream's address, which takes the place of the policy's.</param>
     /// <param name="environment">More of its environment.</param>
     /// <param name="text">The policy; <c>policy.yaml</c> where none is given.</param>
-    public static async Task<Gateway> StartAsync(string upstream, IReadOnlyDictionary<string, string>? environment = null, string? text = null)
+    /// <param name="program">Its library or executable; <see cref="GatewayProgram.Path"/> where none is given.</param>
+    public static async Task<Gateway> StartAsync(string upstream, IReadOnlyDictionary<string, string>? environment = null, string? text = null, string? program = null)
     {
         var folder = Directory.CreateTempSubdirectory("jitgrains-bench-").FullName;
         var policy = Path.Combine(folder, "policy.yaml");
         text ??= await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "policy.yaml"));
         await File.WriteAllTextAsync(policy, text.Replace("http://127.0.0.1:8082", upstream, StringComparison.Ordinal));
         var (port, controlPort, samplePort) = (ServerProcess.FreePort(), ServerProcess.FreePort(), ServerProcess.FreePort());
-        // The gateway's build output lies beside the bench's: .../tests/bench/bin/CONFIG/net10.0 and .../gateway/bin/CONFIG/net10.0.
-        var parts = AppContext.BaseDirectory.TrimEnd('/').Split('/');
-        var dll = Environment.GetEnvironmentVariable("JITGRAINS_GATEWAY_DLL") ?? string.Join('/', [.. parts[..^5], "gateway", .. parts[^3..], "JitGrains.Gateway.dll"]);
         Task<ServerProcess> Start() => ServerProcess.StartAsync(
-            dll,
+            program ?? GatewayProgram.Path,
             ["--quickstart", "--data", Path.Combine(folder, "data"), "--policy", policy, "--port", $"{port}", "--control-port", $"{controlPort}", "--sample-port", $"{samplePort}"],
             port,
             environment,
@@ -116,10 +115,12 @@ internal sealed class Gateway : IAsyncDisposable
     /// <summary>The version of the policy in force, for somebody who may see it.</summary>
     public async Task<string> PolicyVersionAsync(string approver) => (await SendAsync(HttpMethod.Get, $"{control}/api/v1/policy", approver, null))["version"]!.GetValue<string>();
 
-    /// <summary>Ends the process, and starts it over the same data; how long it took from its start until it had a call's answer from the upstream.</summary>
+    /// <summary>Ends the process as a service manager would; its data stays.</summary>
+    public Task StopAsync() => Process.TerminateAsync();
+
+    /// <summary>Starts it anew over the same data, once it was stopped; how long it took from its start until it had a call's answer from the upstream.</summary>
     public async Task<TimeSpan> TimeStartAsync(string path, string token)
     {
-        await Process.TerminateAsync();
         await Process.DisposeAsync();
         var began = Stopwatch.GetTimestamp();
         Process = await start();

@@ -13,7 +13,7 @@ return args switch
     ["gateway", .. var rest] => await GatewayBench.RunAsync(TimeSpan.FromSeconds(3), rounds: 5, rest),
     ["decision", .. var rest] => await DecisionBench.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 1_000_000),
     ["tokens"] => await TokensBench.RunAsync(),
-    ["start"] => await StartBench.StartAsync(),
+    ["start", .. var programs] => await StartBench.StartAsync(programs),
     ["reload"] => await StartBench.ReloadAsync(TimeSpan.FromSeconds(6), rounds: 5),
     ["held", .. var rest] => await Held.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 10_000),
     ["postgres", .. var rest] => await PostgresBench.RunAsync([.. rest.Select(int.Parse)]),

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using JitGrains.TestSupport;
 
 namespace JitGrains.Bench;
 
@@ -53,10 +54,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a program and waits until its port answers.</summary>
-    public static async Task<ServerProcess> StartAsync(string dll, string[] arguments, int port, IReadOnlyDictionary<string, string>? environment = null, TimeSpan? look = null)
+    public static async Task<ServerProcess> StartAsync(string program, string[] arguments, int port, IReadOnlyDictionary<string, string>? environment = null, TimeSpan? look = null)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        start.ArgumentList.Add(dll);
+        var start = GatewayProgram.Start(program);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment["DOTNET_TieredPGO"] = "1";

@@ -1,4 +1,5 @@
 using System.Globalization;
+using JitGrains.TestSupport;
 
 namespace JitGrains.Bench;
 
@@ -12,19 +13,48 @@ internal static class StartBench
     private const int Connections = 64;
     private const string Path = "/d7/items/1";
 
-    /// <summary>Starts it several times over the same data.</summary>
-    public static async Task<int> StartAsync()
+    /// <summary>Starts each program several times over data of its own, in turn.</summary>
+    /// <param name="programs">Name and program, one after the other; the one beside the bench where none are given.</param>
+    public static async Task<int> StartAsync(string[] programs)
     {
+        if (programs.Length == 0)
+            programs = ["as built", GatewayProgram.Path];
         await using var upstream = await ServerProcess.StartSelfAsync("upstream");
-        await using var gateway = await Gateway.StartAsync(upstream.Url, text: BenchPolicy.Print());
-        var token = await gateway.TokenAsync("alice");
-        var times = new List<double>();
-        for (var i = 0; i < Starts; i++)
-            times.Add((await gateway.TimeStartAsync(Path, token)).TotalMilliseconds);
-        times.Sort();
-        Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"from the process' start to the first proxied answer, {Starts} starts: median {times[times.Count / 2]:0} ms, shortest {times[0]:0} ms, longest {times[^1]:0} ms"));
+        var rows = new List<StartRow>();
+        try
+        {
+            foreach (var row in programs.Chunk(2))
+            {
+                var gateway = await Gateway.StartAsync(upstream.Url, text: BenchPolicy.Print(), program: row[1]);
+                rows.Add(new StartRow(row[0], gateway, await gateway.TokenAsync("alice"), []));
+                await gateway.StopAsync();
+            }
+
+            for (var i = 0; i < Starts; i++)
+            {
+                foreach (var row in rows)
+                {
+                    row.Times.Add((await row.Gateway.TimeStartAsync(Path, row.Token)).TotalMilliseconds);
+                    await row.Gateway.StopAsync();
+                }
+            }
+        }
+        finally
+        {
+            foreach (var row in rows)
+                await row.Gateway.DisposeAsync();
+        }
+
+        Console.WriteLine($"From the process' start to the first proxied answer, {Starts} starts each, in turn:");
+        Console.WriteLine();
+        Console.WriteLine("| | median | shortest | longest |");
+        Console.WriteLine("|---|---:|---:|---:|");
+        foreach (var row in rows)
+        {
+            row.Times.Sort();
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Name} | {row.Times[row.Times.Count / 2]:N0} ms | {row.Times[0]:N0} ms | {row.Times[^1]:N0} ms |"));
+        }
+
         return 0;
     }
 
@@ -85,6 +115,8 @@ internal static class StartBench
     private static void Print(string name, List<WrkRun> runs) => Console.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
         $"| {name} | {Median(runs, r => r.Rate):N0} | {Median(runs, r => r.P50):0.00} ms | {Median(runs, r => r.P99):0.00} ms | {Median(runs, r => r.Longest):0.0} ms | {runs.Sum(r => r.Failed)} |"));
+
+    private sealed record StartRow(string Name, Gateway Gateway, string Token, List<double> Times);
 
     private static double Median(List<WrkRun> runs, Func<WrkRun, double> figure) => runs.Select(figure).Order().ElementAt(runs.Count / 2);
 }

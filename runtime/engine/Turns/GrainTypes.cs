@@ -69,16 +69,17 @@ internal sealed class GrainTypes
 /// <summary>A grain class and how its instances are made.</summary>
 internal sealed class GrainClass
 {
-    private readonly ObjectFactory create;
-    private readonly ObjectFactory? createState;
+    // Made when the first instance is: each takes a millisecond or more, and a process that starts needs three classes of them all.
+    private readonly Lazy<ObjectFactory> create;
+    private readonly Lazy<ObjectFactory>? createState;
 
     public GrainClass(string name, Type type, Type? state)
     {
         Name = name;
         Type = type;
-        create = ActivatorUtilities.CreateFactory(type, state is null ? [] : [state]);
+        create = new(() => ActivatorUtilities.CreateFactory(type, state is null ? [] : [state]));
         if (state is not null)
-            createState = ActivatorUtilities.CreateFactory(typeof(PersistentState<>).MakeGenericType(state.GenericTypeArguments), [typeof(Turn)]);
+            createState = new(() => ActivatorUtilities.CreateFactory(typeof(PersistentState<>).MakeGenericType(state.GenericTypeArguments), [typeof(Turn)]));
     }
 
     public string Name { get; }
@@ -88,7 +89,7 @@ internal sealed class GrainClass
     /// <summary>A new instance, for one turn.</summary>
     public Grain Create(IServiceProvider services, Turn turn)
     {
-        var grain = (Grain)create(services, createState is null ? [] : [createState(services, [turn])]);
+        var grain = (Grain)create.Value(services, createState is null ? [] : [createState.Value(services, [turn])]);
         grain.GrainContext = turn;
         return grain;
     }

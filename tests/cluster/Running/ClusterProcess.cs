@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using JitGrains.ClusterTests.Wire;
+using JitGrains.TestSupport;
 
 namespace JitGrains.ClusterTests.Running;
 
@@ -29,12 +30,6 @@ internal sealed class ClusterProcess : IAsyncDisposable
         (SiloPort, ClientPort) = (ports[2], ports[3]);
         (Gateway, Control) = (new Uri($"http://127.0.0.1:{ports[0]}"), new Uri($"http://127.0.0.1:{ports[1]}"));
     }
-
-    /// <summary>
-    /// The program: what the variable JITGRAINS_GATEWAY_DLL names (one built for another engine), or the build output beside
-    /// the tests' own, tests/cluster/bin/CONFIG/net10.0 and gateway/bin/CONFIG/net10.0.
-    /// </summary>
-    public static string GatewayDll { get; } = System.Environment.GetEnvironmentVariable("JITGRAINS_GATEWAY_DLL") is { Length: > 0 } named ? named : BesideTheTests();
 
     public string Name { get; }
 
@@ -88,13 +83,9 @@ internal sealed class ClusterProcess : IAsyncDisposable
 
     public void Launch()
     {
-        var start = new ProcessStartInfo("dotnet", [GatewayDll])
-        {
-            UseShellExecute = false,
-            WorkingDirectory = Folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        var start = GatewayProgram.Start(GatewayProgram.Path);
+        start.WorkingDirectory = Folder;
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
         // Whatever the tests were started with is not this process' configuration.
         foreach (var name in start.Environment.Keys.Where(IsConfiguration).ToList())
             start.Environment.Remove(name);
@@ -144,12 +135,6 @@ internal sealed class ClusterProcess : IAsyncDisposable
         if (IsRunning)
             await Kill();
         process?.Dispose();
-    }
-
-    private static string BesideTheTests()
-    {
-        var parts = AppContext.BaseDirectory.TrimEnd('/').Split('/');
-        return string.Join('/', [.. parts[..^5], "gateway", .. parts[^3..], "JitGrains.Gateway.dll"]);
     }
 
     private static bool IsConfiguration(string name) =>

@@ -11,7 +11,7 @@ internal sealed record OrleansDatabase(string Owner, string Reader)
     private const string Schema = "orleans";
 
     /// <summary>Whether the processes are built for Orleans.</summary>
-    public static bool IsEngine { get; } = File.Exists(Path.Combine(Path.GetDirectoryName(ClusterProcess.GatewayDll)!, "Orleans.Runtime.dll"));
+    public static bool IsEngine { get; } = File.Exists(Path.Combine(Path.GetDirectoryName(GatewayProgram.Path)!, "Orleans.Runtime.dll"));
 
     public static async Task<OrleansDatabase> Create(PostgresServer postgres, string database)
     {
