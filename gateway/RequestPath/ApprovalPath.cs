@@ -228,7 +228,7 @@ internal sealed class ApprovalPath(
         else if (view.Status == RequestStatus.Approved)
             await Refuse(bound.Call, rule, await requests.WhyNotUsable(named));
         else
-            await Refuse(bound.Call, rule, GatewayProblems.OfEnded(Tasks.Of(view, null, null)));
+            await Refuse(bound.Call, rule, GatewayProblems.OfEnded(requests.TaskOf(named, bound.Call.Match, rule.Terms, view)));
         return false;
     }
 

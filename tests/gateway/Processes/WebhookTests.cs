@@ -25,11 +25,19 @@ public sealed class WebhookTests
         var (alice, bob) = (await installation.Token("alice"), await installation.Token("bob"));
 
         // The links are built from the configured address, whatever the caller names as host.
-        var raised = await client.Call(
-            alice, "POST", "/orders/42/refunds", new { amount = 25, card_number = "4111" }, CancellationToken.None, ("Prefer", "wait=0"), ("Jit-Reason", "a <b>customer</b> asked"), ("X-Forwarded-Host", "evil.example.com"));
+        Task<Answer> Call(params (string, string)[] more) => client.Call(
+            alice, "POST", "/orders/42/refunds", new { amount = 25, card_number = "4111" }, CancellationToken.None, [("Prefer", "wait=0"), ("Jit-Reason", "a <b>customer</b> asked"), ("X-Forwarded-Host", "evil.example.com"), .. more]);
+        var raised = await Call();
         var id = raised.Header("Jit-Request")!;
         Assert.Equal($"https://jit.example.com/approvals/api/v1/requests/{id}", raised.Json["task"]!["links"]!["approve"]!.GetValue<string>());
         Assert.Equal(HttpStatusCode.OK, (await client.Vote(bob, id, decision)).Status);
+        if (decision == "deny")
+        {
+            // Whoever comes back to a request that is over is told where it is found as well.
+            var over = (await Call(("Jit-Request", id))).Json["task"]!;
+            Assert.Equal(("denied", $"https://jit.example.com/approvals/api/v1/requests/{id}"), (Text(over, "status"), Text(over["links"]!, "approve")));
+        }
+
         await receiver.Delivered(2);
 
         var deliveries = receiver.Deliveries;
