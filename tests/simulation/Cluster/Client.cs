@@ -90,6 +90,7 @@ internal static class Client
         var headers = context.Request.Headers;
         headers.Host = "api.example.com";
         headers.Authorization = "Bearer " + token;
+        PresentedToken.Note(context, token);
         headers["Prefer"] = $"wait={wait}";
         if (body.Length > 0)
         {

@@ -55,6 +55,16 @@ internal sealed class SimUpstream
     public double Far { get; set; } = 0.2;
 }
 
+/// <summary>What a call came with, for those who judge it: a gateway forgets the token of a call that it holds.</summary>
+internal static class PresentedToken
+{
+    private static readonly object Key = new();
+
+    public static void Note(HttpContext context, string token) => context.Items[Key] = token;
+
+    public static string Of(HttpContext context) => (string)context.Items[Key]!;
+}
+
 /// <summary>
 /// Sends a call upstream in the place of YARP and the HTTP stack: it asks the gate where the stack does, and tells it that
 /// the byte is sent where the connection does. Between the two a moment passes.
@@ -68,13 +78,14 @@ internal sealed class SimForwarder(World world, SimProcess process, SimUpstream 
         HttpContext context, string destinationPrefix, HttpMessageInvoker httpClient, ForwarderRequestConfig requestConfig, HttpTransformer transformer, CancellationToken cancellationToken)
     {
         var dice = world.Dice;
+        var token = PresentedToken.Of(context);
         using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), destinationPrefix);
         await transformer.TransformRequestAsync(context, request, destinationPrefix, cancellationToken);
         using var reader = new StreamReader(context.Request.Body, Encoding.UTF8, leaveOpen: true);
         var body = await reader.ReadToEndAsync(CancellationToken.None);
 
         // Until a connection is there.
-        TimeSpan? Passing(Passage passage) => upstream.Passing?.Invoke(process, passage, context.Request.Headers.Authorization.ToString(), context.Request.Method);
+        TimeSpan? Passing(Passage passage) => upstream.Passing?.Invoke(process, passage, token, context.Request.Method);
         await process.Pause(Passing(Passage.Connecting) ?? dice.Between(TimeSpan.FromMicroseconds(50), TimeSpan.FromMilliseconds(dice.Chance(upstream.Far) ? 300 : 2)));
         // Who is to hear of it hears a moment later: the stack may write its head all the same.
         if (cancellationToken.IsCancellationRequested && dice.Chance(0.7))
@@ -100,7 +111,7 @@ internal sealed class SimForwarder(World world, SimProcess process, SimUpstream 
         for (var times = SimUpstream.Repeats && process.Suspensions > 0 ? 2 : 1; times > 0; times--)
         {
             upstream.Received?.Invoke(new Started(
-                process, context.Request.Headers.Authorization.ToString(), context.Request.Method, request.RequestUri!.OriginalString, body, world.Now, process.Suspensions != suspensions));
+                process, token, context.Request.Method, request.RequestUri!.OriginalString, body, world.Now, process.Suspensions != suspensions));
         }
 
         gate.Sent();
