@@ -39,6 +39,8 @@ public sealed class Http2Tests
         await using var upstream = await OrdersUpstream.Start(
             async context =>
             {
+                // Whoever answers before it has read the request resets its stream, and the HTTP stack may see that before the answer.
+                await context.Request.Body.CopyToAsync(Stream.Null);
                 context.Response.ContentType = "application/grpc";
                 context.Response.DeclareTrailer("grpc-status");
                 if (body.Length > 0)
