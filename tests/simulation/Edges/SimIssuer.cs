@@ -48,8 +48,8 @@ internal sealed class SimIssuer(World world)
     /// <summary>Signs with the next key from now on, and takes the last one back.</summary>
     public void Withdraw() => Key = Math.Min(Key + 1, Keys.Length - 1);
 
-    /// <summary>What was presented, by an Authorization header; null of what nobody made.</summary>
-    public Presented? Of(string authorization) => byText.GetValueOrDefault(authorization.Replace("Bearer ", "", StringComparison.Ordinal));
+    /// <summary>What was presented, by its text; null of what nobody made.</summary>
+    public Presented? Of(string token) => byText.GetValueOrDefault(token);
 
     /// <summary>Since when a process knows that only keys from this one on are good; null where it has asked for none.</summary>
     public (int Key, TimeSpan At)? KnownTo(SimProcess process) => known.TryGetValue(process, out var last) ? last : null;

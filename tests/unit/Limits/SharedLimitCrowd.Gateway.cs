@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using JitGrains.Identity;
 using JitGrains.Quotas;
 using JitGrains.Runtime;
+using JitGrains.Shell;
 using JitGrains.Silo;
 using JitGrains.Silo.Limits;
 using JitGrains.Silo.Telemetry;
@@ -68,18 +69,15 @@ internal sealed partial class SharedLimitCrowd
             }
         }
 
-        public Task<Reply<Done>> Return(ReturnQuota command)
-        {
-            var decision = QuotaMachine.Decide(crowd.state, command, crowd.time.GetUtcNow());
-            crowd.state = decision.Events.Aggregate(crowd.state, crowd.machine.Apply);
-            return Task.FromResult(decision.Reply);
-        }
+        public Task<Reply<Done>> Return(ReturnQuota command) => Task.FromResult(Settle(QuotaMachine.Decide(crowd.state, command, crowd.time.GetUtcNow())));
 
         public Task<QuotaView> Get() => throw new NotSupportedException();
 
-        private Reply<QuotaLease> Decide(LeaseQuota command)
+        private Reply<QuotaLease> Decide(LeaseQuota command) => Settle(QuotaMachine.Decide(crowd.state, command, crowd.time.GetUtcNow()));
+
+        private Reply<T> Settle<T>(Decision<QuotaEvent, T> decision)
+            where T : class
         {
-            var decision = QuotaMachine.Decide(crowd.state, command, crowd.time.GetUtcNow());
             crowd.state = decision.Events.Aggregate(crowd.state, crowd.machine.Apply);
             return decision.Reply;
         }
