@@ -104,7 +104,7 @@ module vaults 'modules/vault.bicep' = [
       location: location
       // 24 characters at most.
       name: take('${role}-${suffix}', 24)
-      readers: role == 'silo' ? [identities.outputs.principals[i], identities.outputs.principals[2]] : [identities.outputs.principals[i]]
+      reader: identities.outputs.principals[i]
       administratorsGroup: administratorsGroup
       operatorNetworks: operatorNetworks
       subnet: network.outputs.endpointsSubnet

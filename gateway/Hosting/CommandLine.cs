@@ -24,7 +24,7 @@ internal static class CommandLine
     };
 
     public const string Help = """
-        jitgrains gateway
+        jitgrains gateway, or `migrate` and options: brings the store of an older version up to date, and ends
 
           --quickstart              sample upstream, development issuer and built-in policy, on loopback
           --policy PATH             policy file or folder

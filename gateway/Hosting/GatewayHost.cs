@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using JitGrains.Gateway.Network;
 using JitGrains.Gateway.Quickstart;
 using JitGrains.Gateway.Tls;
@@ -18,10 +17,14 @@ public static partial class GatewayHost
     /// <summary>The configuration section that holds all settings.</summary>
     public const string Section = "JitGrains";
 
-    /// <summary>Runs until stopped; the process' exit code. What keeps it from starting is told in plain lines, without a stack trace.</summary>
+    /// <summary>
+    /// Runs until stopped, or what <c>migrate</c> has to do; the process' exit code. What keeps it from starting is told in plain lines,
+    /// without a stack trace.
+    /// </summary>
     /// <param name="args">The command line.</param>
     /// <param name="errors">Where those lines go; standard error where none is given.</param>
-    public static async Task<int> RunAsync(string[] args, TextWriter? errors = null)
+    /// <param name="output">Where it is told what was done; standard output where none is given.</param>
+    public static async Task<int> RunAsync(string[] args, TextWriter? errors = null, TextWriter? output = null)
     {
         errors ??= Console.Error;
         if (args is ["--help" or "-h" or "-?"])
@@ -33,6 +36,12 @@ public static partial class GatewayHost
         WebApplication? app = null;
         try
         {
+            if (args is [MigrateCommand.Name, .. var further])
+            {
+                await MigrateCommand.RunAsync(further, output ?? Console.Out);
+                return 0;
+            }
+
             app = await BuildAsync(args);
             await StartAsync(app);
             await app.WaitForShutdownAsync();
@@ -109,9 +118,7 @@ public static partial class GatewayHost
     private static Settings ReadSettings(string[] args, IReadOnlyDictionary<string, string>? further = null)
     {
         var problems = new List<string>();
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddInMemoryCollection(CommandLine.Parse(args, problems));
-        builder.Configuration.AddInMemoryCollection((further ?? ImmutableDictionary<string, string>.Empty).Select(s => KeyValuePair.Create($"{Section}:{s.Key}", (string?)s.Value)));
+        var builder = Settings.Sources(args, further, problems);
         var section = builder.Configuration.GetSection(Section);
         var options = GatewayOptions.Read(section, builder.Environment.IsDevelopment(), problems);
         if (options is { Quickstart: true, Policy: null } && options.Role.RunsSilo())

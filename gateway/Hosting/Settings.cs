@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo;
 using JitGrains.Silo.Secrets;
@@ -14,15 +15,32 @@ internal sealed partial record Settings(WebApplicationBuilder Builder, GatewayOp
     /// <summary>The data folder, opened when it is first asked for: a gateway of a cluster keeps nothing.</summary>
     public DataFolder Folder => field ??= DataFolder.Open(Options.Data);
 
-    /// <summary>Chooses the store.</summary>
+    /// <summary>A builder with all sources of settings.</summary>
+    public static WebApplicationBuilder Sources(string[] args, IReadOnlyDictionary<string, string>? further, ICollection<string> problems)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Configuration.AddInMemoryCollection(CommandLine.Parse(args, problems));
+        builder.Configuration.AddInMemoryCollection((further ?? ImmutableDictionary<string, string>.Empty).Select(s => KeyValuePair.Create($"{GatewayHost.Section}:{s.Key}", (string?)s.Value)));
+        return builder;
+    }
+
+    /// <summary>Chooses the store; its folder is opened, where it is in one.</summary>
     public void UseStore(GrainEngineOptions engine)
+    {
+        if (Options.Database is null && !InMemory)
+            _ = Folder;
+        NameStore(engine);
+    }
+
+    /// <summary>The same, without a look at what is there.</summary>
+    public void NameStore(GrainEngineOptions engine)
     {
         if (Options.Database is not null)
             UseDatabase(engine);
         else if (InMemory)
             engine.UseMemory = true;
         else
-            engine.DataFolder = Folder.Path;
+            engine.DataFolder = Path.GetFullPath(Options.Data);
         UseEngine(engine);
     }
 

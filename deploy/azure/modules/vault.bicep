@@ -3,8 +3,8 @@
 param location string
 @description('Name, 24 characters at most.')
 param name string
-@description('Object ids of the identities that read its secrets.')
-param readers string[]
+@description('Object id of the identity that reads its secrets.')
+param reader string
 @description('Object id of the group that fills it.')
 param administratorsGroup string
 @description('Networks from which it is filled by its public name; none means from inside the network only.')
@@ -36,17 +36,15 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
 }
 
 // Key Vault Secrets User. A certificate is read as a secret too: with its key.
-resource reading 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for reader in readers: {
-    scope: vault
-    name: guid(vault.id, reader, 'read')
-    properties: {
-      principalId: reader
-      principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
-    }
+resource reading 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: vault
+  name: guid(vault.id, reader, 'read')
+  properties: {
+    principalId: reader
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
   }
-]
+}
 
 // Key Vault Administrator.
 resource filling 'Microsoft.Authorization/roleAssignments@2022-04-01' = {

@@ -15,7 +15,6 @@ public sealed class ManifestTests
     [Theory]
     [InlineData("gateway", "gateway")]
     [InlineData("silo", "silo")]
-    [InlineData("schema", "silo")]
     public async Task Every_setting_is_one_of_the_products_and_is_accepted(string workload, string name)
     {
         var site = await Site.ExampleAsync();
@@ -121,7 +120,7 @@ public sealed class ManifestTests
             .SelectMany(c => new[] { "startupProbe", "livenessProbe", "readinessProbe" }.Select(p => (c.Workload, Path: c.Container.Map(p).Map("httpGet").Text("path"))))
             .Where(p => p.Path is not null && p.Workload != "collector").ToHashSet();
         Assert.Equal(
-            [("gateway", "/.jit/livez"), ("gateway", "/.jit/readyz"), ("schema", "/readyz"), ("silo", "/healthz"), ("silo", "/readyz")],
+            [("gateway", "/.jit/livez"), ("gateway", "/.jit/readyz"), ("silo", "/healthz"), ("silo", "/readyz")],
             asked.OrderBy(a => a, Comparer<(string, string?)>.Create((a, b) => string.CompareOrdinal($"{a}", $"{b}"))));
     }
 }

@@ -16,11 +16,14 @@ internal static partial class PostgresMigration
 
     private static readonly string[] Roles = ["jitgrains_silo", "jitgrains_gateway"];
 
+    /// <summary>What makes the group roles, where the owner may not.</summary>
+    public static string RolesSql { get; } = string.Join(" ", Roles.Select(r => $"CREATE ROLE {r} NOLOGIN;"));
+
     /// <summary>Does what is to be done as the owner; refuses a database of a later version.</summary>
-    public static Task RunAsync(GrainEngineOptions options, ILogger logger, CancellationToken cancellationToken) =>
+    public static Task<SchemaChange> RunAsync(GrainEngineOptions options, ILogger logger, CancellationToken cancellationToken) =>
         RunAsync(options.DatabaseOwner ?? options.Database!, PostgresSchema.Steps, PostgresPrivileges.Sql, logger, cancellationToken);
 
-    internal static async Task RunAsync(string database, IReadOnlyList<string> steps, string privileges, ILogger logger, CancellationToken cancellationToken)
+    internal static async Task<SchemaChange> RunAsync(string database, IReadOnlyList<string> steps, string privileges, ILogger logger, CancellationToken cancellationToken)
     {
         // A connection of its own: what takes long is not to be cut off by the turns' timeouts.
         var text = new NpgsqlConnectionStringBuilder(database) { Pooling = false, Timeout = 5, CommandTimeout = 300 };
@@ -28,25 +31,25 @@ internal static partial class PostgresMigration
         await connection.OpenAsync(cancellationToken);
         var wanted = (steps.Count, Hash(privileges));
         if (await ReadAsync(connection, steps.Count, cancellationToken) == wanted)
-            return;
+            return new SchemaChange(steps.Count, steps.Count, Granted: true);
         try
         {
-            await MigrateAsync(connection, steps, privileges, logger, cancellationToken);
+            return await MigrateAsync(connection, steps, privileges, logger, cancellationToken);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
             var (version, _) = await ReadAsync(connection, steps.Count, cancellationToken);
             // The privileges are the owner's business; the tables must be there.
             if (version == steps.Count)
-                return;
+                return new SchemaChange(version, version, Granted: false);
             var refusal = new StoreOpenException(
-                $"The database has schema version {version}; this program needs {steps.Count}, and its login may not change the schema. Start a process whose DatabaseOwner may.", e);
+                $"The database has schema version {version}; this program needs {steps.Count}, and its login may not change the schema. Start a process whose DatabaseOwner may, or run `migrate` with it.", e);
             refusal.Data["may pass"] = true;
             throw refusal;
         }
     }
 
-    private static async Task MigrateAsync(NpgsqlConnection connection, IReadOnlyList<string> steps, string privileges, ILogger logger, CancellationToken cancellationToken)
+    private static async Task<SchemaChange> MigrateAsync(NpgsqlConnection connection, IReadOnlyList<string> steps, string privileges, ILogger logger, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync(
@@ -63,17 +66,16 @@ internal static partial class PostgresMigration
             version = 0;
         }
 
+        var granted = version == steps.Count && given == Hash(privileges);
         for (var next = version; next < steps.Count; next++)
             await ExecuteAsync(connection, $"{steps[next]}; UPDATE schema_version SET version = {next + 1}, privileges = ''", cancellationToken);
-        if (version < steps.Count || given != Hash(privileges))
-        {
-            if (await MakeRolesAsync(connection, logger, cancellationToken))
-                await ExecuteAsync(connection, $"{privileges}; UPDATE schema_version SET privileges = '{Hash(privileges)}'", cancellationToken);
-        }
+        if (!granted && (granted = await MakeRolesAsync(connection, logger, cancellationToken)))
+            await ExecuteAsync(connection, $"{privileges}; UPDATE schema_version SET privileges = '{Hash(privileges)}'", cancellationToken);
 
         await transaction.CommitAsync(cancellationToken);
         if (version < steps.Count)
             LogMigrated(logger, steps.Count);
+        return new SchemaChange(version, steps.Count, granted);
     }
 
     /// <summary>The stored version and privileges; -1 where nothing is there yet. A later version is refused.</summary>
@@ -112,7 +114,7 @@ internal static partial class PostgresMigration
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
             {
                 await ExecuteAsync(connection, "ROLLBACK TO role", cancellationToken);
-                LogRolesMissing(logger, string.Join(" ", Roles.Select(r => $"CREATE ROLE {r} NOLOGIN;")));
+                LogRolesMissing(logger, RolesSql);
                 return false;
             }
         }
@@ -136,3 +138,9 @@ internal static partial class PostgresMigration
     }
 #pragma warning restore CA2100
 }
+
+/// <summary>What a migration came upon, and what it left.</summary>
+/// <param name="From">The version that was there; 0 where nothing was.</param>
+/// <param name="To">The version that is there now.</param>
+/// <param name="Granted">Whether the roles have the privileges of this version.</param>
+internal readonly record struct SchemaChange(int From, int To, bool Granted);

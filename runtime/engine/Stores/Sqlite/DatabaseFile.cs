@@ -16,9 +16,12 @@ internal sealed class DatabaseFile : IDisposable
 
     private readonly FileStream lockFile;
 
-    private DatabaseFile(string path, FileStream lockFile) => (Path, this.lockFile) = (path, lockFile);
+    private DatabaseFile(string path, FileStream lockFile, int found) => (Path, this.lockFile, FoundVersion) = (path, lockFile, found);
 
     public string Path { get; }
+
+    /// <summary>The schema's version before it was opened; 0 where there was no file.</summary>
+    public int FoundVersion { get; }
 
     /// <summary>Creates folder and file where they are missing, takes the lock, and brings the schema up to this version's.</summary>
     public static DatabaseFile Open(string folder)
@@ -32,9 +35,8 @@ internal sealed class DatabaseFile : IDisposable
             held = TakeLock(path);
             if (!File.Exists(path))
                 Create(path, FileMode.CreateNew).Dispose();
-            using (var db = Db.Open(path, writer: true))
-                SqliteSchema.Migrate(db, path);
-            return new DatabaseFile(path, held);
+            using var db = Db.Open(path, writer: true);
+            return new DatabaseFile(path, held, SqliteSchema.Migrate(db, path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
         {

@@ -117,10 +117,10 @@ internal static class SqliteSchema
     /// <summary>How many steps there are.</summary>
     public static int Version => Steps.Length;
 
-    /// <summary>Takes the steps that a database has not had yet; refuses one of a later version.</summary>
-    public static void Migrate(Db db, string path) => Migrate(db, path, Steps);
+    /// <summary>Takes the steps that a database has not had yet, and returns the version it had; refuses one of a later version.</summary>
+    public static int Migrate(Db db, string path) => Migrate(db, path, Steps);
 
-    internal static void Migrate(Db db, string path, IReadOnlyList<string> steps)
+    internal static int Migrate(Db db, string path, IReadOnlyList<string> steps)
     {
         var version = db.One("PRAGMA user_version", r => r.GetInt32(0));
         if (version > steps.Count)
@@ -129,13 +129,13 @@ internal static class SqliteSchema
                 $"The database {path} has schema version {version}; this program knows versions up to {steps.Count}. Run the version that wrote it, or a later one.");
         }
 
-        for (; version < steps.Count; version++)
+        for (var next = version; next < steps.Count; next++)
         {
             db.Execute("BEGIN IMMEDIATE");
             try
             {
-                db.ExecuteScript(steps[version]);
-                db.ExecuteScript($"PRAGMA user_version = {version + 1}");
+                db.ExecuteScript(steps[next]);
+                db.ExecuteScript($"PRAGMA user_version = {next + 1}");
                 db.Execute("COMMIT");
             }
             catch
@@ -144,5 +144,7 @@ internal static class SqliteSchema
                 throw;
             }
         }
+
+        return version;
     }
 }

@@ -91,6 +91,6 @@ public sealed class MigrationTests
         Assert.Contains("cannot be used", (await Assert.ThrowsAsync<StoreOpenException>(nowhere.StartServicesAsync)).Message, StringComparison.Ordinal);
     }
 
-    private static Task MigrateAsync(string database, string[] steps) =>
+    private static Task<SchemaChange> MigrateAsync(string database, string[] steps) =>
         PostgresMigration.RunAsync(database, steps, privileges: "SELECT 1", NullLogger.Instance, CancellationToken.None);
 }
