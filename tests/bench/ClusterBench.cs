@@ -3,6 +3,7 @@ using System.Globalization;
 using JitGrains.ClusterTests.Load;
 using JitGrains.ClusterTests.Running;
 using JitGrains.ClusterTests.Wire;
+using Npgsql;
 
 namespace JitGrains.Bench;
 
@@ -19,6 +20,9 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
     // Rounds before those that count, a third of them at a time: what a process does once a second it has then done often enough, too.
     private const int WarmUp = 480;
     private const string RevocationHead = "| revocation, round trip | count | p50 | p99 | leases waited out |\n|---|---:|---:|---:|---:|";
+    private const string AllowedHead =
+        "| allowed calls, 32 connections | requests/s | p99 | failed | share that waited for the database | rows of the audit trail per call | log per call | storage per call |\n|---|---:|---:|---:|---:|---:|---:|---:|";
+
     private const string VotingHead = "| from vote to the held caller's first byte | count | p50 | p99 |\n|---|---:|---:|---:|";
 
     private static readonly string ConsumingHead = $"| executions of counted grants, {Connections} connections, {Connections} principals, through 3 gateways | per second | p50 | p99 |\n|---|---:|---:|---:|";
@@ -33,7 +37,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
 
     /// <param name="part">
     /// <c>idle</c>: revocations and votes with nothing else going on; <c>votes</c>: only votes; <c>revocations</c>: only revocations, with
-    /// so many gateways; <c>uses</c>: executions of counted grants; otherwise all.
+    /// so many gateways; <c>uses</c>: executions of counted grants; <c>allowed</c>: allowed calls through 1, 2 and 4 gateways; otherwise all.
     /// </param>
     /// <param name="gateways">How many gateways for <c>revocations</c>.</param>
     public static async Task<int> RunAsync(string? part = null, int gateways = 3)
@@ -46,7 +50,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         var settings = new Settings(new Uri(upstream.Url), "cluster.yaml", issuer)
         {
             // Metrics each second, and no traces, where they are read.
-            More = new Dictionary<string, string>(part is null ? [new("OtlpEndpoint", waits.Address.ToString())] : [], StringComparer.Ordinal),
+            More = new Dictionary<string, string>(part is null or "allowed" ? [new("OtlpEndpoint", waits.Address.ToString())] : [], StringComparer.Ordinal),
             Variables = new Dictionary<string, string>(StringComparer.Ordinal) { ["OTEL_METRIC_EXPORT_INTERVAL"] = "1000", ["OTEL_TRACES_SAMPLER"] = "always_off" },
         };
         await using var cluster = await Cluster.Start(gateways: 1, silos: 2, settings, faults: false);
@@ -57,6 +61,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
             "votes" => bench.MeasureVotesAsync(),
             "revocations" => bench.MeasureRevocationsAsync(gateways),
             "uses" => bench.MeasureUsesAsync(),
+            "allowed" => bench.MeasureAllowedAsync(),
             _ => bench.MeasureAsync(),
         });
         return 0;
@@ -99,6 +104,18 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         Table(ConsumingHead, await ConsumingAsync());
     }
 
+    private async Task MeasureAllowedAsync()
+    {
+        List<string> allowed = [];
+        foreach (var gateways in (int[])[1, 2, 4])
+        {
+            await cluster.Grow(gateways);
+            await AllowedAsync(allowed);
+        }
+
+        Table(AllowedHead, allowed);
+    }
+
     private async Task MeasureAsync()
     {
         List<string> revocation = [], allowed = [], voting = [];
@@ -122,7 +139,7 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         Table(RevocationHead, revocation);
         Table(VotingHead, voting);
         Table(ConsumingHead, consuming);
-        Table($"| allowed calls, {Connections} connections | requests/s | p99 | failed | share that waited for the database |\n|---|---:|---:|---:|---:|", allowed);
+        Table(AllowedHead, allowed);
     }
 
     /// <summary>Grants revoked one after the other, with nothing else going on or with allowed calls through every gateway.</summary>
@@ -242,12 +259,42 @@ internal sealed class ClusterBench(Cluster cluster, Issuer issuer, StoreWaits wa
         var callers = Enumerable.Range(0, Connections).Select(_ => NewPerson()).ToList();
         await SpreadAsync("/allow", callers, Connections, Round, default);
         var before = await waits.TotalAsync();
+        var written = await WrittenAsync();
         var runs = new List<WrkRun>();
         for (var i = 0; i < 3; i++)
             runs.Add(await SpreadAsync("/allow", callers, Connections, Round, default));
         var after = await waits.TotalAsync();
+        // The last batches are written a second later at most, and their numbers known to the server soon after.
+        using (var moment = new PeriodicTimer(TimeSpan.FromSeconds(3)))
+            await moment.WaitForNextTickAsync();
+        var (entries, log, storage) = (await WrittenAsync()).Since(written);
         var run = runs.OrderBy(r => r.Rate).ElementAt(1);
-        rows.Add(Invariant($"| {cluster.Gateways.Count} gateways | {run.Rate:N0} | {run.P99:0.00} ms | {runs.Sum(r => r.Failed)} | {(after - before) / Math.Max(1, runs.Sum(r => r.Rate) * Round.TotalSeconds):0.000000} |"));
+        var calls = Math.Max(1.0, runs.Sum(r => r.Requests));
+        rows.Add(Invariant(
+            $"| {cluster.Gateways.Count} gateways | {run.Rate:N0} | {run.P99:0.00} ms | {runs.Sum(r => r.Failed)} | {(after - before) / calls:0.000000} | {entries / calls:0.0000} | {log / calls:N0} B | {storage / calls:N0} B |"));
+        await Console.Error.WriteLineAsync(rows[^1]);
+    }
+
+    /// <summary>What the database has written so far.</summary>
+    private async Task<Written> WrittenAsync()
+    {
+        await using var connection = new NpgsqlConnection(cluster.Admin);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT (SELECT sum(n_tup_ins)::bigint FROM pg_stat_user_tables WHERE relname LIKE 'audit%'),
+                pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, pg_database_size(current_database())
+            """,
+            connection);
+        await using var reader = await command.ExecuteReaderAsync();
+        await reader.ReadAsync();
+        return new Written(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
+    }
+
+    /// <summary>Rows of the audit trail's tables, bytes of the log, bytes of the tables.</summary>
+    private sealed record Written(long Entries, long Log, long Storage)
+    {
+        public Written Since(Written before) => new(Entries - before.Entries, Log - before.Log, Storage - before.Storage);
     }
 
     /// <summary>The same load through all gateways at once, the connections spread over them.</summary>

@@ -18,13 +18,13 @@ return args switch
     ["held", .. var rest] => await Held.RunAsync(rest.Length > 0 ? int.Parse(rest[0]) : 10_000),
     ["postgres", .. var rest] => await PostgresBench.RunAsync([.. rest.Select(int.Parse)]),
     ["cluster"] => await ClusterBench.RunAsync(),
-    ["cluster", "idle" or "uses" or "votes"] => await ClusterBench.RunAsync(args[1]),
+    ["cluster", "idle" or "uses" or "votes" or "allowed"] => await ClusterBench.RunAsync(args[1]),
     ["cluster", "revocations", var gateways] => await ClusterBench.RunAsync(args[1], int.Parse(gateways)),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ./bench baseline | ./bench gateway [--few] [ROW...] | ./bench decision [GRANTS] | ./bench tokens | ./bench start | ./bench reload | ./bench overload | ./bench soak [--minutes N] | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|votes|revocations GATEWAYS|uses]");
+    Console.Error.WriteLine("usage: ./bench baseline | ./bench gateway [--few] [ROW...] | ./bench decision [GRANTS] | ./bench tokens | ./bench start | ./bench reload | ./bench overload | ./bench soak [--minutes N] | ./bench held [CALLERS] | ./bench postgres [CLIENTS...] | ./bench cluster [idle|votes|revocations GATEWAYS|uses|allowed]");
     return 2;
 }
