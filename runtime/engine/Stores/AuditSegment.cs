@@ -23,8 +23,11 @@ namespace JitGrains.Runtime.Engine;
 /// <param name="Bodies">The bodies: each as its length (32 bits, little-endian) and its UTF-8, all of it in zlib's format.</param>
 internal sealed record AuditSegment(string Source, long First, long Last, string Hash, long FromTicks, long ToTicks, string Types, byte[] Filter, byte[] Bodies)
 {
-    /// <summary>Most entries of one segment; reading holds one at a time in memory.</summary>
+    /// <summary>Most entries of one segment; reading holds one segment at a time in memory.</summary>
     public const int MaxEntries = 4_096;
+
+    /// <summary>Most bytes of one segment's bodies: whoever may write segments must not make others unpack more.</summary>
+    private const int MaxBytes = 32 * 1024 * 1024;
 
     private static ReadOnlySpan<byte> Previous => ",\"prev\":\""u8;
 
@@ -37,7 +40,7 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
         if (entries.Count < 2)
             return null;
         if (entries is SealedRun { Count: <= MaxEntries } run)
-            return [PackRun(run)];
+            return PackRun(run) is { } whole ? [whole] : null;
         var segments = new List<AuditSegment>();
         foreach (var chunk in entries.Chunk(MaxEntries))
         {
@@ -50,8 +53,9 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
     }
 
     /// <summary>What was sealed in one piece is what it says it is: nothing is hashed, or looked for, once more.</summary>
-    private static AuditSegment PackRun(SealedRun run)
+    private static AuditSegment? PackRun(SealedRun run)
     {
+        var bytes = 0L;
         using var packed = new MemoryStream(run.Count * 128);
         using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
         {
@@ -59,6 +63,8 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
             for (var i = 0; i < run.Count; i++)
             {
                 var body = run.BodyOf(i);
+                if ((bytes += body.Length) > MaxBytes)
+                    return null;
                 var (start, length) = i == 0 ? (body.Length, 0) : run.PreviousIn(i).GetOffsetAndLength(body.Length);
                 BinaryPrimitives.WriteInt32LittleEndian(buffer.GetSpan(4), body.Length - length);
                 buffer.Advance(4);
@@ -81,6 +87,8 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
     private static AuditSegment? PackOne(AuditEntry[] entries)
     {
         var first = entries[0];
+        if (entries.Sum(e => (long)Encoding.UTF8.GetByteCount(e.Body)) > MaxBytes)
+            return null;
         var facts = new SegmentFacts();
         using var packed = new MemoryStream();
         using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
@@ -117,10 +125,12 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
         {
             using var zlib = new ZLibStream(new MemoryStream(Bodies), CompressionMode.Decompress);
             var length = new byte[4];
+            var left = MaxBytes;
             for (var sequence = First; sequence <= Last; sequence++)
             {
                 zlib.ReadExactly(length);
-                var stored = new byte[BinaryPrimitives.ReadInt32LittleEndian(length) is var n and > 0 and <= MaxBody ? n : throw new InvalidDataException()];
+                var stored = new byte[BinaryPrimitives.ReadInt32LittleEndian(length) is var n and > 0 && n <= left && entries.Count < MaxEntries ? n : throw new InvalidDataException()];
+                left -= n;
                 zlib.ReadExactly(stored);
                 var body = sequence == First ? stored : WithPrevious(stored, hash);
                 hash = AuditChain.HashOf(body);
@@ -134,9 +144,6 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
 
         return entries;
     }
-
-    /// <summary>Far above what an entry can be; no claim of more is followed.</summary>
-    private const int MaxBody = 16 * 1024 * 1024;
 
     private static bool TryWrite(ArrayBufferWriter<byte> buffer, AuditEntry entry, AuditEntry? before)
     {

@@ -1,3 +1,5 @@
+using JitGrains.Audit;
+
 namespace JitGrains.Runtime.Engine;
 
 /// <summary>
@@ -17,8 +19,24 @@ internal sealed class KnownKeys
             return keys.Contains(key);
     }
 
+    /// <summary>The entries' personal values that are not known to be stored, each once, in the order of their digests.</summary>
+    public SortedDictionary<string, string> Unknown(IReadOnlyList<AuditEntry> entries)
+    {
+        var unknown = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        lock (gate)
+        {
+            foreach (var value in entries is SealedRun run ? run.Values : entries.SelectMany(e => e.Values))
+            {
+                if (!keys.Contains(value.Digest))
+                    unknown[value.Digest] = value.Value;
+            }
+        }
+
+        return unknown;
+    }
+
     /// <summary>These are committed.</summary>
-    public void Add(List<string> committed)
+    public void Add(IReadOnlyCollection<string> committed)
     {
         if (committed.Count == 0)
             return;

@@ -56,11 +56,13 @@ public class AuditSegmentTests
         Assert.Equal(60, (await engine.Audit.GetHeadAsync("gateway/gw_1")).Sequence);
     }
 
-    [Fact]
-    public async Task Runs_answer_every_filter_and_page_as_rows_do()
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public async Task Runs_answer_every_filter_and_page_as_rows_do(string store)
     {
         await using var memory = EngineHarness.Create("memory");
-        await using var sqlite = EngineHarness.Create("sqlite");
+        await using var packed = EngineHarness.Create(store);
         var random = new Random(7);
         foreach (var source in (string[])["gateway/gw_1", "gateway/gw_2", "request/rq_1"])
         {
@@ -70,7 +72,7 @@ public class AuditSegmentTests
                 var entries = chain.Skip(from).Take(source == "request/rq_1" ? 1 : random.Next(1, 60)).ToArray();
                 from += entries.Length;
                 await memory.Audit.AppendAsync(entries);
-                await sqlite.Audit.AppendAsync(entries);
+                await packed.Audit.AppendAsync(entries);
             }
         }
 
@@ -86,59 +88,79 @@ public class AuditSegmentTests
                 To = random.Next(3) == 0 ? Samples.T0.AddSeconds(random.Next(400)) : null,
             };
             var expected = await Samples.AllPagesAsync(c => memory.Audit.QueryAsync(filter, c, 7));
-            var actual = await Samples.AllPagesAsync(c => sqlite.Audit.QueryAsync(filter, c, 11));
+            var actual = await Samples.AllPagesAsync(c => packed.Audit.QueryAsync(filter, c, 11));
             Assert.Equal(expected.Select(e => (e.Source, e.Sequence, e.Body)), actual.Select(e => (e.Source, e.Sequence, e.Body)));
         }
     }
 
     [Theory]
-    [InlineData("bodies", "does not follow entry 20")]
-    [InlineData("cut bodies", "it was edited")]
-    [InlineData("hash", "it was edited")]
-    [InlineData("gone", "entry 21 is missing")]
-    [InlineData("moved", "entry 21 is missing")]
-    [InlineData("a row beside it", "is there twice")]
-    public async Task Whatever_is_done_to_a_run_shows(string how, string expected)
+    [MemberData(nameof(Tampering))]
+    public async Task Whatever_is_done_to_a_run_shows(string store, string how, string expected)
     {
-        await using var engine = EngineHarness.Create("sqlite");
+        await using var engine = EngineHarness.Create(store);
         var chain = Chain("gateway/gw_1", 60);
         foreach (var run in chain.Chunk(20))
             await engine.Audit.AppendAsync(run);
         var forged = AuditSegment.TryPack([.. Chain("gateway/gw_1", 60, "other")[20..40]])!.Single();
-        await engine.Get<SqliteStore>().Writer.WriteAsync(db =>
+        await TamperAsync(engine, how switch
         {
-            foreach (var trigger in (string[])["audit_segments_insert", "audit_segments_update", "audit_segments_delete", "audit_entries_insert_beside_segments"])
-                db.ExecuteScript($"DROP TRIGGER {trigger}");
-            return how switch
-            {
-                "bodies" => db.Execute("UPDATE audit_segments SET bodies = $1 WHERE first_seq = 21", forged.Bodies),
-                "cut bodies" => db.Execute("UPDATE audit_segments SET bodies = $1 WHERE first_seq = 21", forged.Bodies[..40]),
-                "hash" => db.Execute("UPDATE audit_segments SET hash = $1 WHERE first_seq = 21", forged.Hash),
-                "gone" => db.Execute("DELETE FROM audit_segments WHERE first_seq = 21"),
-                "moved" => db.Execute("UPDATE audit_segments SET source = 'gateway/gw_2' WHERE first_seq = 21"),
-                _ => db.Execute("INSERT INTO audit_entries (source, seq, hash, body, type, at) VALUES ('gateway/gw_1', 25, $1, $2, 't', 0)", chain[24].Hash, chain[24].Body),
-            };
+            "bodies" => $"UPDATE audit_segments SET bodies = {Bytes(forged.Bodies)} WHERE first_seq = 21",
+            "cut bodies" => $"UPDATE audit_segments SET bodies = {Bytes(forged.Bodies[..40])} WHERE first_seq = 21",
+            "hash" => $"UPDATE audit_segments SET hash = '{forged.Hash}' WHERE first_seq = 21",
+            "no end" => "UPDATE audit_segments SET last_seq = 9223372036854775807 WHERE first_seq = 21",
+            "gone" => "DELETE FROM audit_segments WHERE first_seq = 21",
+            "moved" => "UPDATE audit_segments SET source = 'gateway/gw_2' WHERE first_seq = 21",
+            "twice" => "INSERT INTO audit_segments SELECT source, 31, 50, hash, from_at, to_at, types, filter, bodies FROM audit_segments WHERE first_seq = 21",
+            _ => $"INSERT INTO audit_entries (source, seq, hash, body, type, at) VALUES ('gateway/gw_1', 25, '{chain[24].Hash}', '{chain[24].Body}', 't', 0)",
         });
 
         var verified = await new AuditVerifier(engine.Audit, engine.Get<IOutboxPump>(), engine.Time).VerifyChainAsync("gateway/gw_1", null, CancellationToken.None);
         Assert.Contains(expected, verified.Problem, StringComparison.Ordinal);
+        // What cannot be read is not listed, and what can is.
+        Assert.InRange((await Samples.AllPagesAsync(c => engine.Audit.QueryAsync(AuditFilter.All, c))).Count, 40, 81);
+
+        string Bytes(byte[] bytes) => store == "sqlite" ? $"X'{Convert.ToHexString(bytes)}'" : $"'\\x{Convert.ToHexString(bytes)}'";
     }
 
-    [Fact]
-    public async Task The_database_itself_refuses_to_rewrite_runs()
+    public static TheoryData<string, string, string> Tampering
     {
-        await using var engine = EngineHarness.Create("sqlite");
-        var chain = Chain("gateway/gw_1", 40);
-        await engine.Audit.AppendAsync(chain);
-        foreach (var sql in (string[])[
-            "UPDATE audit_segments SET hash = 'x'", "DELETE FROM audit_segments", "INSERT OR REPLACE INTO audit_segments SELECT * FROM audit_segments",
-            "INSERT INTO audit_segments SELECT source, 20, 60, hash, from_at, to_at, types, filter, bodies FROM audit_segments",
-            "INSERT INTO audit_entries (source, seq, hash, body, type, at) VALUES ('gateway/gw_1', 40, 'x', 'x', 't', 0)"])
+        get
         {
-            await Assert.ThrowsAsync<Microsoft.Data.Sqlite.SqliteException>(() => engine.Get<SqliteStore>().Writer.WriteAsync(db => db.Execute(sql)));
-        }
+            (string How, string Expected)[] ways =
+            [
+                ("bodies", "does not follow entry 20"), ("cut bodies", "it was edited"), ("hash", "it was edited"), ("no end", "it was edited"),
+                ("gone", "entry 21 is missing"), ("moved", "entry 21 is missing"), ("twice", "is there twice"), ("a row beside it", "is there twice"),
+            ];
+            var data = new TheoryData<string, string, string>();
+            foreach (var store in (string[])["sqlite", "postgres"])
+            {
+                foreach (var (how, expected) in ways)
+                    data.Add(store, how, expected);
+            }
 
-        Assert.Equal(40, await engine.Audit.ReadChainAsync("gateway/gw_1").CountAsync());
+            return data;
+        }
+    }
+
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public async Task The_database_itself_refuses_to_rewrite_runs(string store)
+    {
+        await using var engine = EngineHarness.Create(store);
+        await engine.Audit.AppendAsync(Chain("gateway/gw_1", 40));
+        await engine.Audit.AppendAsync([Chain("gateway/gw_1", 41)[40]]);
+        string[] statements =
+        [
+            "UPDATE audit_segments SET hash = 'x'", "DELETE FROM audit_segments", $"INSERT {(store == "sqlite" ? "OR REPLACE " : "")}INTO audit_segments SELECT * FROM audit_segments",
+            "INSERT INTO audit_segments SELECT source, 20, 60, hash, from_at, to_at, types, filter, bodies FROM audit_segments",
+            "INSERT INTO audit_segments SELECT source, 41, 60, hash, from_at, to_at, types, filter, bodies FROM audit_segments",
+            "INSERT INTO audit_entries (source, seq, hash, body, type, at) VALUES ('gateway/gw_1', 40, 'x', 'x', 't', 0)",
+            .. store == "sqlite" ? (string[])[] : ["TRUNCATE audit_segments", "INSERT INTO audit_segments SELECT 'principal/pd_1', 1, 9, hash, from_at, to_at, types, filter, bodies FROM audit_segments"],
+        ];
+        foreach (var sql in statements)
+            Assert.True(await Record.ExceptionAsync(() => RunAsync(engine, sql)) is Microsoft.Data.Sqlite.SqliteException or Npgsql.PostgresException, sql);
+        Assert.Equal(41, await engine.Audit.ReadChainAsync("gateway/gw_1").CountAsync());
     }
 
     [Fact]
@@ -169,7 +191,25 @@ public class AuditSegmentTests
         Assert.Null(AuditSegment.TryPack([Samples.Entry("gateway/gw_1", 1), Samples.Entry("gateway/gw_1", 2)]));
     }
 
-    private static List<AuditEntry> Chain(string source, int length, string what = "", int seed = 1)
+    [Fact]
+    public void A_forged_run_cannot_be_unpacked_to_more_than_a_run_can_be()
+    {
+        // A megabyte of zeros is a kilobyte: what is claimed is followed up to a bound.
+        using var packed = new MemoryStream();
+        using (var zlib = new System.IO.Compression.ZLibStream(packed, System.IO.Compression.CompressionLevel.SmallestSize, leaveOpen: true))
+        {
+            for (var i = 0; i < 40; i++)
+            {
+                zlib.Write(BitConverter.GetBytes(1024 * 1024));
+                zlib.Write(new byte[1024 * 1024]);
+            }
+        }
+
+        var segment = AuditSegment.TryPack([.. Chain("gateway/gw_1", 40)])! [0] with { Bodies = packed.ToArray() };
+        Assert.True(segment.Unpack().Count < 40);
+    }
+
+    internal static List<AuditEntry> Chain(string source, int length, string what = "", int seed = 1)
     {
         var random = new Random(seed);
         var chain = new List<AuditEntry>();
@@ -185,4 +225,22 @@ public class AuditSegmentTests
 
         return chain;
     }
+
+    /// <summary>What whoever owns the database can do.</summary>
+    private static async Task TamperAsync(EngineHarness engine, string sql)
+    {
+        if (engine.Database is not null)
+        {
+            await RunAsync(engine, $"ALTER TABLE audit_segments DISABLE TRIGGER USER; ALTER TABLE audit_entries DISABLE TRIGGER USER; {sql}");
+            return;
+        }
+
+        foreach (var trigger in (string[])["audit_segments_insert", "audit_segments_update", "audit_segments_delete", "audit_entries_insert_beside_segments"])
+            await RunAsync(engine, $"DROP TRIGGER {trigger}");
+        await RunAsync(engine, sql);
+    }
+
+    private static Task RunAsync(EngineHarness engine, string sql) => engine.Database is { } database
+        ? Postgres.Database.RunAsync(database, sql)
+        : engine.Get<SqliteStore>().Writer.WriteAsync(db => db.Execute(sql));
 }

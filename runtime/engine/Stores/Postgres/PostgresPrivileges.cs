@@ -23,6 +23,7 @@ internal static class PostgresPrivileges
         new("outbox", Silo: "SELECT, INSERT, DELETE", Gateway: "INSERT", Writes: $"source_type IN {GatewayTypes} AND kind IN {GatewayKinds}"),
         new("reminders", Silo: "SELECT, INSERT, UPDATE, DELETE", Gateway: "SELECT, INSERT, UPDATE, DELETE", Reads: $"type IN {GatewayTypes}", Writes: $"type IN {GatewayTypes}"),
         new("audit_entries", Silo: "SELECT, INSERT", Gateway: "SELECT, INSERT", Reads: "source LIKE 'gateway/%'", Writes: GatewayChains),
+        new("audit_segments", Silo: "SELECT, INSERT", Gateway: "SELECT, INSERT", Reads: "source LIKE 'gateway/%'", Writes: "source LIKE 'gateway/%'"),
         new("audit_mentions", Silo: "SELECT, INSERT", Gateway: "INSERT", Writes: GatewayChains),
         new("audit_values", Silo: "SELECT, INSERT", Gateway: "INSERT", Writes: "true"),
         new("requests", Silo: "SELECT, INSERT, UPDATE", Gateway: "SELECT", Reads: "true"),

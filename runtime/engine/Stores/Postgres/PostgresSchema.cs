@@ -135,5 +135,41 @@ internal static class PostgresSchema
             END IF;
         END $$;
         """,
+        """
+        -- A run of a journal's entries in one row (AuditSegment): compressed already, and looked at from outside nearly always.
+        CREATE TABLE audit_segments (
+            source text COLLATE "C" NOT NULL CHECK (source LIKE 'gateway/%'), first_seq bigint NOT NULL, last_seq bigint NOT NULL, hash text NOT NULL,
+            from_at bigint NOT NULL, to_at bigint NOT NULL, types text NOT NULL, filter bytea NOT NULL, bodies bytea NOT NULL,
+            PRIMARY KEY (source, first_seq), CHECK (first_seq > 0 AND last_seq >= first_seq AND to_at >= from_at));
+        ALTER TABLE audit_segments ALTER filter SET STORAGE EXTERNAL, ALTER bodies SET STORAGE EXTERNAL;
+        CREATE INDEX audit_segments_at ON audit_segments (to_at, source, first_seq);
+        CREATE INDEX audit_segments_source ON audit_segments (source, to_at, first_seq);
+        CREATE INDEX audit_segments_length ON audit_segments ((to_at - from_at));
+        CREATE TRIGGER audit_segments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_segments
+            FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+        -- Whoever adds to a journal waits for whoever does so already, and then sees what that one added: each query here sees
+        -- what is committed when it begins.
+        CREATE FUNCTION take_segment_place() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+        BEGIN
+            PERFORM pg_advisory_xact_lock(hashtextextended(NEW.source, 0));
+            IF (SELECT s.last_seq FROM audit_segments s WHERE s.source = NEW.source ORDER BY s.first_seq DESC LIMIT 1) >= NEW.first_seq
+                OR (SELECT e.seq FROM audit_entries e WHERE e.source = NEW.source ORDER BY e.seq DESC LIMIT 1) >= NEW.first_seq THEN
+                RAISE EXCEPTION 'another audit entry is in this place' USING ERRCODE = 'unique_violation', CONSTRAINT = 'audit_segments_pkey';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER audit_segments_place BEFORE INSERT ON audit_segments FOR EACH ROW EXECUTE FUNCTION take_segment_place();
+        CREATE FUNCTION take_entry_place() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+        BEGIN
+            PERFORM pg_advisory_xact_lock(hashtextextended(NEW.source, 0));
+            IF (SELECT s.last_seq FROM audit_segments s WHERE s.source = NEW.source AND s.first_seq <= NEW.seq ORDER BY s.first_seq DESC LIMIT 1) >= NEW.seq THEN
+                RAISE EXCEPTION 'another audit entry is in this place' USING ERRCODE = 'unique_violation', CONSTRAINT = 'audit_entries_pkey';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER audit_entries_place BEFORE INSERT ON audit_entries
+            FOR EACH ROW WHEN (NEW.source LIKE 'gateway/%') EXECUTE FUNCTION take_entry_place();
+        """,
     ];
 }

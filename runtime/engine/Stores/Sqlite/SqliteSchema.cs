@@ -112,6 +112,10 @@ internal static class SqliteSchema
             WHEN (SELECT s.last_seq FROM audit_segments s WHERE s.source = NEW.source AND s.first_seq <= NEW.seq ORDER BY s.first_seq DESC LIMIT 1) >= NEW.seq
             BEGIN SELECT RAISE(ABORT, 'another audit entry is in this place'); END;
         """,
+        """
+        -- How long the longest lasts, for a search before a time (SegmentSearch).
+        CREATE INDEX audit_segments_length ON audit_segments (to_at - from_at);
+        """,
     ];
 
     /// <summary>How many steps there are.</summary>

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using JitGrains.Audit;
@@ -5,7 +6,7 @@ using Microsoft.Data.Sqlite;
 
 namespace JitGrains.Runtime.Engine;
 
-internal sealed partial class SqliteStore : IAuditStore
+internal sealed partial class SqliteStore : IAuditStore, ISqlReads
 {
     private const int AuditPage = 500;
     private const string AuditColumns = "e.source, e.seq, e.hash, e.body";
@@ -14,9 +15,14 @@ internal sealed partial class SqliteStore : IAuditStore
     {
         // Packed here, on the caller's thread: the writer has others to write for.
         if (AuditSegment.TryPack(entries) is not { } segments)
+        {
             await writer.WriteAsync(db => AppendRows(db, entries), cancellationToken);
-        else if (await writer.WriteAsync(db => AppendSegments(db, segments, entries), cancellationToken))
-            Learn(entries);
+            return;
+        }
+
+        var values = knownValues.Unknown(entries);
+        if (await writer.WriteAsync(db => AppendSegments(db, segments, entries, values), cancellationToken))
+            knownValues.Add(values.Keys);
     }
 
     public async Task<PageReply<AuditEntry>> QueryAsync(
@@ -36,12 +42,7 @@ internal sealed partial class SqliteStore : IAuditStore
             .And("e.at >=", filter.From?.UtcTicks)
             .And("e.at <", filter.To?.UtcTicks)
             .RunAsync(readers, cursor, limit, Entry, PlaceOf, cancellationToken);
-        if (rows is not PageReply<AuditEntry>.Page page || !PageCursor.TryParse(cursor, 'a', out var after))
-            return rows;
-        var size = PageLimits.Clamp(limit);
-        var packed = new SegmentSearch(filter, after.Value, size + 1);
-        await readers.ReadAsync(db => Search(db, packed), cancellationToken);
-        return packed.Merge(page, size);
+        return await SegmentSearch.AddAsync(this, rows, filter, cursor, limit, cancellationToken);
     }
 
     public async IAsyncEnumerable<AuditSource> ListSourcesAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -72,24 +73,11 @@ internal sealed partial class SqliteStore : IAuditStore
     public Task<ChainHead> GetHeadAsync(string source, CancellationToken cancellationToken = default) =>
         readers.ReadAsync(db => Head(db, source), cancellationToken);
 
-    public async IAsyncEnumerable<AuditEntry> ReadChainAsync(
-        string source, long fromSequence = 1, [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        var place = new ChainPlace(fromSequence, long.MinValue);
-        while (true)
-        {
-            var (page, next) = await readers.ReadAsync(db => ReadOn(db, source, place), cancellationToken);
-            foreach (var entry in page)
-            {
-                if (entry.Sequence >= fromSequence)
-                    yield return entry;
-            }
+    public IAsyncEnumerable<AuditEntry> ReadChainAsync(string source, long fromSequence = 1, CancellationToken cancellationToken = default) =>
+        StoredChains.ReadAsync(this, source, fromSequence, cancellationToken);
 
-            if (next is null)
-                yield break;
-            place = next;
-        }
-    }
+    Task<List<T>> ISqlReads.AllAsync<T>(string sql, Func<DbDataReader, T> read, CancellationToken cancellationToken, params object[] parameters) =>
+        readers.ReadAsync(db => db.All(sql, read, parameters), cancellationToken);
 
     public async Task<IReadOnlyDictionary<string, string>> ResolveAsync(IReadOnlyCollection<string> digests, CancellationToken cancellationToken = default)
     {

@@ -11,6 +11,8 @@ public sealed class PrivilegeTests
 {
     private const string AuditInsert = "INSERT INTO audit_entries (source, seq, hash, body, type, at) VALUES ";
 
+    private const string SegmentInsert = "INSERT INTO audit_segments (source, first_seq, last_seq, hash, from_at, to_at, types, filter, bodies) VALUES ";
+
     [Fact]
     public async Task A_gateway_writes_what_its_own_grains_write()
     {
@@ -39,6 +41,11 @@ public sealed class PrivilegeTests
         await engine.Audit.AppendAsync([Samples.Entry("gateway/gw_1", 1, data: [("principal", "pd_alice")])]);
         await engine.Audit.AppendAsync([Samples.Entry("gateway/gw_1", 1, data: [("principal", "pd_alice")]), Samples.Entry("gateway/gw_1", 2)]);
         Assert.Equal(2, (await engine.Audit.GetHeadAsync("gateway/gw_1")).Sequence);
+        var run = AuditSegmentTests.Chain("gateway/gw_2", 50);
+        await engine.Audit.AppendAsync(run[..30]);
+        await engine.Audit.AppendAsync(run);
+        Assert.Equal(1L, await Database.RunAsync(silo.Database!, "SELECT count(*) FROM audit_segments"));
+        Assert.Equal(run.Select(e => e.Body), await engine.Audit.ReadChainAsync("gateway/gw_2").Select(e => e.Body).ToListAsync());
         await using var reading = await engine.Store.BeginTurnAsync(new GrainId("restrictions", "all"), readOnly: true, default);
         Assert.NotNull(reading.State);
         Assert.NotNull(await engine.Views.GetRequestAsync("rq_1"));
@@ -85,8 +92,10 @@ public sealed class PrivilegeTests
             "INSERT INTO outbox (source_type, source_key, seq, kind, message) VALUES ('request', 'rq_1', 1, 'raise_request', '{}')",
             "INSERT INTO reminders (type, key, name, first_due, due, period) VALUES ('request', 'rq_1', 'due', 1, 1, 1)",
             $"{AuditInsert} ('request/rq_1', 9, 'h', '{{}}', 'vote.cast', 1)",
+            $"{SegmentInsert} ('request/rq_1', 9, 19, 'h', 1, 1, ',vote.cast,', '', '')", $"{SegmentInsert} ('principal/pd_one', 9, 19, 'h', 1, 1, ',vote.cast,', '', '')",
             "SELECT message FROM outbox", "DELETE FROM outbox", "UPDATE outbox SET kind = 'issue_grant'",
             "UPDATE audit_entries SET body = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries", "DELETE FROM audit_mentions",
+            "UPDATE audit_segments SET hash = 'x'", "DELETE FROM audit_segments", "TRUNCATE audit_segments",
             "SELECT value FROM audit_values", "UPDATE audit_values SET value = 'x'", "DELETE FROM audit_values",
             "UPDATE requests SET status = 'approved'", "DELETE FROM requests", "DELETE FROM grants", "DELETE FROM grains", "DELETE FROM executions",
             "INSERT INTO policies VALUES (1, 'v', '[]', 'gateway', now(), 'because')", "UPDATE policies SET files = '[]'", "DELETE FROM policies",
@@ -104,6 +113,10 @@ public sealed class PrivilegeTests
         Assert.Equal(0L, await Database.RunAsync(login, "SELECT count(*) FROM cluster_keys WHERE audience = 'silo'"));
         Assert.Equal(1L, await Database.RunAsync(login, "SELECT count(*) FROM cluster_keys"));
         Assert.Equal(0L, await Database.RunAsync(login, "SELECT count(*) FROM audit_entries WHERE source LIKE 'request/%'"));
+        // No other chains have segments; should they one day, they are none of its business either.
+        await Database.RunAsync(silo.Database!, $"ALTER TABLE audit_segments DROP CONSTRAINT audit_segments_source_check; {SegmentInsert} ('request/rq_1', 9, 19, 'h', 1, 1, '', '', '')");
+        Assert.Equal(0L, await Database.RunAsync(login, "SELECT count(*) FROM audit_segments"));
+        await AssertRefusedAsync(() => Database.RunAsync(login, $"{SegmentInsert} ('request/rq_2', 9, 19, 'h', 1, 1, '', '', '')"));
         Assert.Equal(0L, await Database.RunAsync(login, "SELECT count(*) FROM grains WHERE type IN ('system_chain', 'sessions')"));
         Assert.Equal(0L, await Database.RunAsync(login, "WITH gone AS (UPDATE grains SET state = 'x' WHERE type = 'request' RETURNING 1) SELECT count(*) FROM gone"));
         Assert.Equal(0L, await Database.RunAsync(login, "WITH gone AS (DELETE FROM reminders WHERE type = 'request' RETURNING 1) SELECT count(*) FROM gone"));
@@ -115,7 +128,8 @@ public sealed class PrivilegeTests
         var (silo, gateway, _) = await StartAsync();
         await using var owner = silo;
         await using var engine = gateway;
-        foreach (var statement in (string[])["UPDATE audit_entries SET body = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries", "DELETE FROM audit_mentions"])
+        foreach (var statement in (string[])["UPDATE audit_entries SET body = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries", "DELETE FROM audit_mentions",
+            "UPDATE audit_segments SET hash = 'x'", "DELETE FROM audit_segments", "TRUNCATE audit_segments"])
         {
             var refused = await Assert.ThrowsAsync<PostgresException>(() => Database.RunAsync(silo.Database!, statement));
             Assert.Contains("append-only", refused.Message, StringComparison.Ordinal);
@@ -149,7 +163,7 @@ public sealed class PrivilegeTests
         await silo.Tally("one").Remind("due", TimeSpan.Zero, TimeSpan.FromHours(1), withState: true);
         await silo.Get<IDeliveryQueue>().EnqueueAsync(new NewDelivery("a", "b", "c", "d"));
         Assert.Single(await silo.Get<IDeliveryQueue>().ClaimDueAsync(silo.Time.GetUtcNow(), TimeSpan.FromMinutes(1), 10));
-        foreach (var statement in (string[])["UPDATE audit_entries SET body = 'x'", "DELETE FROM audit_values", "UPDATE policies SET files = '[]'", "UPDATE cluster_keys SET value = ''", "DROP TABLE grains"])
+        foreach (var statement in (string[])["UPDATE audit_entries SET body = 'x'", "UPDATE audit_segments SET hash = 'x'", "DELETE FROM audit_segments", "DELETE FROM audit_values", "UPDATE policies SET files = '[]'", "UPDATE cluster_keys SET value = ''", "DROP TABLE grains"])
             await AssertRefusedAsync(() => Database.RunAsync(login, statement), statement);
     }
 
