@@ -66,6 +66,8 @@ public static class SharedExtensions
         services.AddSingleton<MailBell>();
         services.AddSingleton<CondemnedGateways>();
         services.AddSingleton<IInvalidationService, InvalidationService>();
+        services.AddSingleton<CommitTelling>();
+        services.AddSingleton<ICommitNews>(p => p.GetRequiredService<CommitTelling>());
         services.AddSingleton<IRevocationService, RevocationService>();
 
         services.AddSingleton<SiloMetrics>();

@@ -41,17 +41,35 @@ internal sealed partial class LeaseMail(
     public async Task<bool> Apply(ImmutableArray<Invalidation> what, TimeSpan within, CancellationToken stop)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        using var timer = time.Provider.CreateTimer(static l => Cancel((CancellationTokenSource)l!), limit, within, Timeout.InfiniteTimeSpan);
+        var began = time.Provider.GetTimestamp();
+        ITimer? timer = null;
         try
         {
             foreach (var one in what)
-                await Task.WhenAll(targets.Select(t => t.ApplyAsync(one, limit.Token).AsTask())).WaitAsync(limit.Token);
+            {
+                var all = Task.WhenAll(targets.Select(t => t.ApplyAsync(one, limit.Token).AsTask()));
+                // Mostly there is nothing to wait for.
+                if (!all.IsCompleted)
+                    timer ??= Limit();
+                await all.WaitAsync(limit.Token);
+            }
+
             return true;
         }
         catch (Exception e) when (!stop.IsCancellationRequested)
         {
             LogNotApplied(logger, e, within.TotalMilliseconds);
             return false;
+        }
+        finally
+        {
+            timer?.Dispose();
+        }
+
+        ITimer Limit()
+        {
+            var left = within - time.Provider.GetElapsedTime(began);
+            return time.Provider.CreateTimer(static l => Cancel((CancellationTokenSource)l!), limit, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }
 

@@ -10,7 +10,10 @@ namespace JitGrains.Gateway.Overload;
 internal sealed class LoadShedder(GatewayOptions options, GatewayMetrics metrics, TimeProvider time) : BackgroundService
 {
     /// <summary>From one look to the next.</summary>
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+    internal static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The same while there is nothing to turn away: of what an idle gateway did, most was to look.</summary>
+    internal static readonly TimeSpan IdleInterval = TimeSpan.FromMilliseconds(500);
 
     private int calls;
     private uint arrivals;
@@ -57,9 +60,13 @@ internal sealed class LoadShedder(GatewayOptions options, GatewayMetrics metrics
             // What follows the timer waits for a thread as calls do, and so it is late when they are.
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                var waited = time.GetElapsedTime(due) - Interval;
+                var waited = time.GetElapsedTime(due) - timer.Period;
                 pressure = pressure.After(waited, options.MaxDelay);
                 Set(pressure);
+                // Who cannot keep up has calls that are being served at every look.
+                var next = Calls == 0 && pressure == default ? IdleInterval : Interval;
+                if (timer.Period != next)
+                    timer.Period = next;
                 due = time.GetTimestamp();
             }
         }

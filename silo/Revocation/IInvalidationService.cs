@@ -28,5 +28,11 @@ public interface IInvalidationService
     /// Call it once what is invalidated is durable. When it returns, no gateway relies on it any more: each has applied it,
     /// or has been condemned and its lease waited out.
     /// </summary>
-    Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken);
+    Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken) => InvalidateAsync(what, null, cancellationToken);
+
+    /// <summary>The same where gateways may have been told of it already, after it was durable.</summary>
+    /// <param name="what">What is invalidated.</param>
+    /// <param name="told">The mail by which they were told, whose acknowledgements have been listened for since before that; or null.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task<InvalidationResult> InvalidateAsync(Invalidation what, string? told, CancellationToken cancellationToken);
 }

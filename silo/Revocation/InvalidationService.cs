@@ -41,16 +41,16 @@ internal sealed partial class InvalidationService(
     }
 
     /// <inheritdoc/>
-    public async Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken)
+    public async Task<InvalidationResult> InvalidateAsync(Invalidation what, string? told, CancellationToken cancellationToken)
     {
-        var mail = ids.NewSuffix();
+        var mail = told ?? ids.NewSuffix();
         var heard = bell.Expect(mail);
         try
         {
             // Both after what is invalidated was committed. Whoever enters the directory later reads what is new.
-            var told = bell.Tell(mail, what);
+            var isTold = told is not null || bell.Tell(mail, what);
             var list = await Try(() => grains.GetGrain<IGatewayDirectoryGrain>(IGatewayDirectoryGrain.Key).List());
-            var reached = await Task.WhenAll(list.Entries.Select(e => Reach(e.Incarnation, what, told ? heard : null))).WaitAsync(cancellationToken);
+            var reached = await Reach([.. list.Entries.Select(e => e.Incarnation)], what, isTold ? heard : null).WaitAsync(cancellationToken);
             return new InvalidationResult(reached.Count(r => r == Reached.Acknowledged), reached.Count(r => r == Reached.WaitedOut));
         }
         finally
@@ -59,22 +59,23 @@ internal sealed partial class InvalidationService(
         }
     }
 
-    private async Task<Reached> Reach(string incarnation, Invalidation what, Acknowledgements? heard)
+    private async Task<Reached[]> Reach(string[] incarnations, Invalidation what, Acknowledgements? heard)
     {
-        if (heard is not null && !condemned.IsOver(incarnation))
+        if (heard is null)
+            return await Task.WhenAll(incarnations.Select(i => Mail(i, what)));
+        string[] listening = [.. incarnations.Where(i => !condemned.IsOver(i))];
+        var over = Task.WhenAll(incarnations.Except(listening, StringComparer.Ordinal).Select(i => Mail(i, what)));
+        try
         {
-            try
-            {
-                await heard.Of(incarnation).WaitAsync(MailAfter, time.Provider);
-                return Reached.Acknowledged;
-            }
-            catch (TimeoutException)
-            {
-                // It, or its answer, did not get through, or it takes its time.
-            }
+            await heard.All(listening).WaitAsync(MailAfter, time.Provider);
+        }
+        catch (TimeoutException)
+        {
+            // One of them, or its answer, did not get through, or it takes its time.
         }
 
-        return await Mail(incarnation, what);
+        var told = Task.WhenAll(listening.Select(i => heard.Has(i) ? Task.FromResult(Reached.Acknowledged) : Mail(i, what)));
+        return [.. await over, .. await told];
     }
 
     private Task<Reached> Mail(string incarnation, Invalidation what)
@@ -112,7 +113,7 @@ internal sealed partial class InvalidationService(
             }
 
             var mail = new GatewayMail(ids.NewSuffix(), [.. batch.Select(l => l.What)]);
-            var rings = bell.Expect(mail.Id).Of(incarnation);
+            var rings = bell.Expect(mail.Id).All([incarnation]);
             try
             {
                 var posted = await Try(() => grains.GetGrain<IGatewayGrain>(incarnation).Post(mail));

@@ -41,11 +41,17 @@ public sealed class MailBell : IDisposable
     /// <summary>Tells every gateway at once, without leaving anything for those that do not hear it; false where it is too much to tell.</summary>
     public bool Tell(string mail, Invalidation what)
     {
-        var data = seal.Seal(BusTopics.Told, mail, JsonSerializer.Serialize(new Telling(bus.Address, what), JitJson.Options));
-        if (data.Length > BusMessage.MaxData)
+        if (Telling(mail, what) is not { } telling)
             return false;
-        bus.Publish(new BusMessage(BusTopics.Told, mail, data));
+        bus.Publish(telling);
         return true;
+    }
+
+    /// <summary>What tells every gateway; null where it is too much to tell.</summary>
+    public BusMessage? Telling(string mail, Invalidation what)
+    {
+        var data = seal.Seal(BusTopics.Told, mail, JsonSerializer.Serialize(new ToldText(bus.Address, what), JitJson.Options));
+        return data.Length <= BusMessage.MaxData ? new BusMessage(BusTopics.Told, mail, data) : null;
     }
 
     /// <summary>Has a gateway listen to what is told: the mail's id, what to apply, and whom to answer. The handler must be quick and not throw.</summary>
@@ -68,11 +74,11 @@ public sealed class MailBell : IDisposable
     /// <inheritdoc/>
     public void Dispose() => subscription.Dispose();
 
-    private static Telling? Read(string text)
+    private static ToldText? Read(string text)
     {
         try
         {
-            return JsonSerializer.Deserialize<Telling>(text, JitJson.Options);
+            return JsonSerializer.Deserialize<ToldText>(text, JitJson.Options);
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
@@ -81,20 +87,54 @@ public sealed class MailBell : IDisposable
         }
     }
 
-    private sealed record Telling(string AnswerTo, Invalidation What);
+    private sealed record ToldText(string AnswerTo, Invalidation What);
 }
 
 /// <summary>Who has acknowledged one mail. Thread-safe.</summary>
 public sealed class Acknowledgements
 {
-    private readonly ConcurrentDictionary<string, TaskCompletionSource> gateways = new(StringComparer.Ordinal);
+    private readonly Lock gate = new();
+    private readonly HashSet<string> heard = new(StringComparer.Ordinal);
+    private readonly List<Wait> waits = [];
 
-    /// <summary>Completes once this incarnation has, also where it did before the call.</summary>
-    public Task Of(string incarnation) => Source(incarnation).Task;
+    /// <summary>Completes once all of these incarnations have, also where they did before the call: who waits is woken once.</summary>
+    public Task All(IEnumerable<string> incarnations)
+    {
+        lock (gate)
+        {
+            var wait = new Wait([.. incarnations.Where(i => !heard.Contains(i))]);
+            if (wait.Missing.Count == 0)
+                return Task.CompletedTask;
+            waits.Add(wait);
+            return wait.Done.Task;
+        }
+    }
+
+    /// <summary>Whether this incarnation has.</summary>
+    public bool Has(string incarnation)
+    {
+        lock (gate)
+            return heard.Contains(incarnation);
+    }
 
     /// <summary>An incarnation has.</summary>
-    public void Hear(string incarnation) => Source(incarnation).TrySetResult();
+    public void Hear(string incarnation)
+    {
+        lock (gate)
+        {
+            heard.Add(incarnation);
+            foreach (var wait in waits)
+            {
+                if (wait.Missing.Remove(incarnation) && wait.Missing.Count == 0)
+                    wait.Done.SetResult();
+            }
+        }
+    }
 
-    private TaskCompletionSource Source(string incarnation) =>
-        gateways.GetOrAdd(incarnation, static _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
+    private sealed class Wait(HashSet<string> missing)
+    {
+        public HashSet<string> Missing => missing;
+
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
 }

@@ -15,6 +15,7 @@ internal sealed class RevocationService(
     IGrainFactory grains,
     IReadModel readModel,
     IInvalidationService gateways,
+    CommitTelling telling,
     IIdGenerator ids,
     TimeProvider time) : IRevocationService
 {
@@ -28,15 +29,17 @@ internal sealed class RevocationService(
         var started = time.GetTimestamp();
         if (await readModel.GetGrantAsync(grantId, cancellationToken) is not { } grant)
             return new Refusal.NotFound("grant");
+        using var along = telling.Expect(grantId, order.Terminate);
         var reply = await grains.GetGrain<IPrincipalGrain>(grant.CallerKey).Revoke(new RevokeCommand(ids.NewCommandId(), grantId, order.By, order.Reason));
-        return await FinishOneAsync(reply, grant.CallerKey, grantId, order.Terminate, started, cancellationToken);
+        return await FinishOneAsync(reply, grant.CallerKey, grantId, along, started, cancellationToken);
     }
 
     public async Task<Reply<RevocationResult>> ReleaseAsync(string callerKey, string grantId, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
+        using var along = telling.Expect(grantId, terminate: false);
         var reply = await grains.GetGrain<IPrincipalGrain>(callerKey).Release(grantId);
-        return await FinishOneAsync(reply, callerKey, grantId, terminate: false, started, cancellationToken);
+        return await FinishOneAsync(reply, callerKey, grantId, along, started, cancellationToken);
     }
 
     public async Task<RevocationResult> RevokePrincipalAsync(PrincipalId principal, RevocationOrder order, CancellationToken cancellationToken)
@@ -124,12 +127,13 @@ internal sealed class RevocationService(
     }
 
     private async Task<Reply<RevocationResult>> FinishOneAsync(
-        Reply<GrantsEnded> reply, string callerKey, string grantId, bool terminate, long started, CancellationToken cancellationToken)
+        Reply<GrantsEnded> reply, string callerKey, string grantId, CommitTelling.Along along, long started, CancellationToken cancellationToken)
     {
         if (reply.Value is not { } ended)
             return reply.Refusal!;
         // Also where it had ended before: whoever repeats a call whose answer was lost gets the same promise.
-        var reached = await gateways.InvalidateAsync(new Invalidation.Grants(callerKey, [grantId], ended.Version, terminate), cancellationToken);
+        var what = new Invalidation.Grants(callerKey, [grantId], ended.Version, along.Terminate);
+        var reached = await gateways.InvalidateAsync(what, along.Told(), cancellationToken);
         return Result(ended.GrantIds, reached, started);
     }
 

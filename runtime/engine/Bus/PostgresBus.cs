@@ -8,8 +8,9 @@ namespace JitGrains.Runtime.Engine;
 
 /// <summary>
 /// The bus over PostgreSQL's notifications: one connection that listens, one that publishes what has gathered since it
-/// last did. Within the process messages go from hand to hand. Where the database does not keep up or does not answer,
-/// messages are dropped.
+/// last did. What is published while a notification is handled answers it, mostly, and goes by the connection that listens: that
+/// wakes neither another thread here nor another process there. Within the process messages go from hand to hand. Where the database
+/// does not keep up or does not answer, messages are dropped.
 /// </summary>
 internal sealed partial class PostgresBus : BackgroundService, IClusterBus
 {
@@ -28,6 +29,9 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
     {
         FullMode = BoundedChannelFullMode.DropWrite,
         SingleReader = true,
+        // Who publishes while nothing is being sent sends it itself, up to where the network would be waited for: to wake another
+        // thread for that costs as much as the sending.
+        AllowSynchronousContinuations = true,
     });
 
     private readonly GrainEngineOptions options;
@@ -49,7 +53,11 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
     {
         if (message.To is null || message.To == self)
             Tell(message);
-        if (message.To != self)
+        if (message.To == self)
+            return;
+        if (handling is { } now && now.Bus == this)
+            now.Answers.Add(message);
+        else
             outgoing.Writer.TryWrite(message);
     }
 
@@ -93,39 +101,6 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
         }
     }
 
-    private async Task ListenAsync(Action succeeded, CancellationToken stopping)
-    {
-        var text = new NpgsqlConnectionStringBuilder(options.DatabaseListen ?? options.Database!)
-        {
-            Pooling = false,
-            Timeout = (int)Math.Ceiling(options.DatabaseConnectTimeout.TotalSeconds),
-            CommandTimeout = (int)Math.Ceiling(SilenceLimit.TotalSeconds),
-            TcpKeepAlive = true,
-        };
-        await using var connection = new NpgsqlConnection(text.ToString());
-        connection.Notification += (_, notification) => Receive(notification.Payload);
-        await connection.OpenAsync(stopping);
-        // What is for this process alone wakes no other.
-        foreach (var channel in new[] { PostgresPayload.ChannelOf(self), PostgresPayload.Channel })
-        {
-#pragma warning disable CA2100 // Letters and digits of our own.
-            await using var listen = new NpgsqlCommand($"LISTEN {channel}", connection);
-#pragma warning restore CA2100
-            await listen.ExecuteNonQueryAsync(stopping);
-        }
-
-        succeeded();
-        Resumed?.Invoke(this, EventArgs.Empty);
-        listening.TrySetResult();
-        await using var ask = new NpgsqlCommand("SELECT 1", connection);
-        while (true)
-        {
-            // A line that has gone dead says nothing: after some silence it is asked.
-            if (!await connection.WaitAsync(SilenceLimit, stopping))
-                await ask.ExecuteScalarAsync(stopping);
-        }
-    }
-
     private async Task SendAsync(Action succeeded, CancellationToken stopping)
     {
         await using var pool = PostgresConnections.Build(options.Database!, options, connections: 1);
@@ -135,13 +110,19 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
             gathered.Clear();
             while (gathered.Count < Capacity && outgoing.Reader.TryRead(out var message))
                 gathered.Add(message);
-            var (channels, payloads) = Print(gathered);
             await using var command = pool.CreateCommand(Notify);
-            command.Parameters.Add(new NpgsqlParameter { Value = channels });
-            command.Parameters.Add(new NpgsqlParameter { Value = payloads });
+            SetMessages(command, gathered);
             await command.ExecuteNonQueryAsync(stopping);
             succeeded();
         }
+    }
+
+    private void SetMessages(NpgsqlCommand command, IEnumerable<BusMessage> messages)
+    {
+        var (channels, payloads) = Print(messages);
+        command.Parameters.Clear();
+        command.Parameters.Add(new NpgsqlParameter { Value = channels });
+        command.Parameters.Add(new NpgsqlParameter { Value = payloads });
     }
 
     /// <summary>Messages as notifications of their channels.</summary>
@@ -162,12 +143,6 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
 
     /// <summary>What was to be told along with a commit was not.</summary>
     public void NotTold(Exception exception) => LogNotTold(logger, exception);
-
-    private void Receive(string payload)
-    {
-        foreach (var message in PostgresPayload.Read(self, payload))
-            Tell(message);
-    }
 
     public void Tell(BusMessage message)
     {

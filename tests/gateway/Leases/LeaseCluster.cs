@@ -52,6 +52,8 @@ internal sealed class LeaseCluster : IAsyncDisposable
         collection.AddSingleton<MailBell>();
         collection.AddSingleton<CondemnedGateways>();
         collection.AddSingleton<IInvalidationService, InvalidationService>();
+        collection.AddSingleton<CommitTelling>();
+        collection.AddSingleton<ICommitNews>(p => p.GetRequiredService<CommitTelling>());
         collection.AddSingleton<IRevocationService, RevocationService>();
         collection.AddSingleton<GatewayReaper>();
         collection.AddSingleton<GatewayMetrics>();

@@ -93,6 +93,8 @@ public sealed partial class GrainHost
         collection.AddSingleton<MailBell>();
         collection.AddSingleton<CondemnedGateways>();
         collection.AddSingleton<IInvalidationService, InvalidationService>();
+        collection.AddSingleton<CommitTelling>();
+        collection.AddSingleton<ICommitNews>(p => p.GetRequiredService<CommitTelling>());
         collection.AddSingleton<IRevocationService, RevocationService>();
         collection.AddGrainEngine(options =>
         {

@@ -107,6 +107,8 @@ public sealed partial class GrainHost
         collection.AddSingleton<MailBell>();
         collection.AddSingleton<CondemnedGateways>();
         collection.AddSingleton<IInvalidationService, InvalidationService>();
+        collection.AddSingleton<CommitTelling>();
+        collection.AddSingleton<ICommitNews>(p => p.GetRequiredService<CommitTelling>());
         collection.AddSingleton<IRevocationService, RevocationService>();
         var host = new GrainHost(cluster, collection.BuildServiceProvider(validateScopes: true), notifications, time, database);
         await host.services.GetRequiredService<OrleansBus>().StartAsync(CancellationToken.None);

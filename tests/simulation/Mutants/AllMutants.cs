@@ -24,7 +24,7 @@ internal static class AllMutants
     public static readonly ImmutableArray<Mutant> List =
     [
         new("skip-acknowledgement-wait", "A revocation returns without waiting for any gateway",
-            new Edit(Invalidations, "list.Entries.Select(e => Reach(", "list.Entries.Where(_ => !ON).Select(e => Reach(")),
+            new Edit(Invalidations, "list.Entries.Select(e => e.Incarnation)", "list.Entries.Where(_ => !ON).Select(e => e.Incarnation)")),
         new("condemn-without-waiting", "A gateway that does not answer is condemned, and its lease not waited out",
             new Edit(Condemned, "return length * LeaseTime.Margin - time", "return ON ? TimeSpan.Zero : length * LeaseTime.Margin - time")),
         new("waits-begin-anew", "Who waits out a condemned gateway's lease begins anew when that gateway has left the directory",
@@ -76,6 +76,11 @@ internal static class AllMutants
             new Edit("gateway/Leases/FormerIncarnations.cs", "f.Drained.IsCompletedSuccessfully)", "(f.Drained.IsCompletedSuccessfully || ON))"))
         {
             Test = "GatewayTests.Leases.RevocationTests.What_is_on_its_way_while_a_gateway_stops_is_waited_out",
+        },
+        new("tell-before-the-commit", "Gateways are told of a revocation before it is durable: what they read anew is what they had",
+            new Edit("runtime/engine/Turns/Turn.cs", "        await session.CommitAsync(write);", "        if (ON) commits.Publish(grain, new GrainWrite(null, [], [], false) { News = write.News }, told: false);\n        await session.CommitAsync(write);"))
+        {
+            Test = "GatewayTests.Leases.CommitTellingTests.Gateways_are_told_once_of_what_is_durable_already_and_before_the_turn_answers",
         },
         new("consume-after-forwarding", "A use is taken after the call went to the upstream",
             new Edit(GrantUse, "        var id = ids.NewExecutionId();\n        var taken =", "        var id = ids.NewExecutionId();\n        if (ON) await runner.Run(call, execution, \"many_use\", time.GetUtcNow(), () => null);\n        var taken =")),

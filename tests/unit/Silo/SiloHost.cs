@@ -207,7 +207,7 @@ internal sealed class SiloHost : IAsyncDisposable
     {
         public ConcurrentQueue<(string CallerKey, string[] Grants)> Told { get; } = new();
 
-        public Task<InvalidationResult> InvalidateAsync(Invalidation what, CancellationToken cancellationToken)
+        public Task<InvalidationResult> InvalidateAsync(Invalidation what, string? told, CancellationToken cancellationToken)
         {
             if (what is Invalidation.Grants grants)
                 Told.Enqueue((grants.CallerKey, [.. grants.GrantIds]));

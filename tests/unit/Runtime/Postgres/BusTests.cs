@@ -66,6 +66,27 @@ public sealed class BusTests
         Assert.Equal(expected, heard[1].Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData("CREATE TRIGGER refuse AFTER INSERT ON outbox")]
+    [InlineData("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON outbox DEFERRABLE INITIALLY DEFERRED")]
+    public async Task What_fails_before_or_at_its_commit_is_told_nobody(string trigger)
+    {
+        await using var first = await EngineHarness.StartAsync("postgres", add: s => s.AddSingleton<ICommitNews, Said>());
+        await using var second = await StartAsync(first.Database);
+        var heard = new ConcurrentQueue<string>();
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var said = second.Get<IClusterBus>().Subscribe("said", m => heard.Enqueue(m.Key));
+        using var ended = second.Get<IClusterBus>().Subscribe("end", _ => end.TrySetResult());
+        await Database.RunAsync(first.Database!, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'no'; END$$");
+        await Database.RunAsync(first.Database!, $"{trigger} FOR EACH ROW EXECUTE FUNCTION refuse()");
+        await Assert.ThrowsAnyAsync<Exception>(() => first.Tally("0").Send(1, Samples.Command(0)));
+        await Database.RunAsync(first.Database!, "DROP TRIGGER refuse ON outbox");
+        await first.Tally("0").Send(1, Samples.Command(1));
+        first.Get<IClusterBus>().Publish(new BusMessage("end", ""));
+        await end.Task.WaitAsync(Minute);
+        Assert.Equal(["rq_1"], heard);
+    }
+
     private sealed class Said : ICommitNews
     {
         public IEnumerable<BusMessage> Of(IReadOnlyList<OutboxMessage> messages) =>
@@ -98,6 +119,31 @@ public sealed class BusTests
         await all.Task.WaitAsync(Minute);
         for (var n = 0; n < buses.Length; n++)
             Assert.Equal([$"{n}"], heard[n]);
+    }
+
+    [Fact]
+    public async Task What_answers_a_notification_takes_the_connection_that_it_came_by()
+    {
+        await using var asks = await StartAsync(null);
+        await using var answers = await StartAsync(asks.Database);
+        var (asking, answering) = (asks.Get<IClusterBus>(), answers.Get<IClusterBus>());
+        var heard = new ConcurrentQueue<string>();
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var asked = answering.Subscribe("ask", m => answering.Publish(new BusMessage("answer", m.Key, To: asking.Address)));
+        using var answered = asking.Subscribe("answer", m =>
+        {
+            heard.Enqueue(m.Key);
+            if (heard.Count == 100)
+                all.SetResult();
+        });
+        var listening = (string)(await Database.RunAsync(
+            asks.Database!, "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"))!;
+        for (var n = 0; n < 100; n++)
+            asking.Publish(new BusMessage("ask", $"{n}"));
+        await all.Task.WaitAsync(Minute);
+        Assert.Equal(Enumerable.Range(0, 100).Select(n => $"{n}"), heard);
+        // What one of the two did last is to send; the other has nothing to answer.
+        Assert.Equal(1L, await Database.RunAsync(asks.Database!, $"SELECT count(*) FROM pg_stat_activity WHERE pid IN ({listening}) AND query LIKE '%pg_notify%'"));
     }
 
     [Fact]
