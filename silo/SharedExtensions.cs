@@ -1,6 +1,7 @@
 using JitGrains.Approvals;
 using JitGrains.Assertions;
 using JitGrains.Audit;
+using JitGrains.Erasures;
 using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
@@ -11,6 +12,7 @@ using JitGrains.Quotas;
 using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
 using JitGrains.Sessions;
+using JitGrains.Silo.Audit;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Identity;
 using JitGrains.Silo.Keys;
@@ -52,7 +54,7 @@ public static class SharedExtensions
                 .AddGrain<ApiKeysGrain>().AddGrain<ApiKeyUsesGrain>();
             // What a gateway has no part in, it cannot even call.
             if (options.Role.RunsSilo())
-                o.AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>().AddGrain<PolicyGrain>().AddGrain<SessionsGrain>();
+                o.AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>().AddGrain<PolicyGrain>().AddGrain<SessionsGrain>().AddGrain<ErasuresGrain>();
             // Asks are held against the policy when they arrive.
             if (options.PolicyInStore)
                 o.DeliverAfter = static p => p.GetRequiredService<StoredPolicyProvider>().WhenLoaded;
@@ -70,6 +72,7 @@ public static class SharedExtensions
         services.AddSingleton<ICommitNews>(p => p.GetRequiredService<CommitTelling>());
         services.AddSingleton<IRevocationService, RevocationService>();
 
+        services.AddHostedService<ErasureNews>();
         services.AddSingleton<SiloMetrics>();
         services.AddTokenValidation(options);
         services.AddSingleton<ApiKeys>();

@@ -68,6 +68,7 @@ public static class SiloExtensions
         services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
         services.AddHostedService<GatewayReaper>();
         services.AddSingleton<AuditVerifier>();
+        services.AddSingleton<ValueErasure>();
         if (options.PolicyInStore)
         {
             services.AddSingleton<PolicyAdministration>();

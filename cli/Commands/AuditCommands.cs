@@ -5,7 +5,7 @@ using JitGrains.Cli.Api;
 
 namespace JitGrains.Cli.Commands;
 
-/// <summary><c>jit audit</c> and <c>jit audit verify</c>.</summary>
+/// <summary><c>jit audit</c>, <c>jit audit verify</c> and <c>jit audit erase WHO</c>.</summary>
 internal static class AuditCommands
 {
     private static readonly string[] Columns = ["AT", "SOURCE", "SEQ", "TYPE", "DATA"];
@@ -23,6 +23,7 @@ internal static class AuditCommands
         var limit = Syntax.Count("--limit", $"At most so many (default {Pages.DefaultLimit}).", Pages.LargestLimit);
         var command = new Command("audit", "Read the audit trail.") { type, principal, request, source, since, limit };
         command.Subcommands.Add(BuildVerify(wiring));
+        command.Subcommands.Add(AuditEraseCommand.Build(wiring));
         return wiring.Run(command, async (parsed, run, ct) =>
         {
             string? who = null;

@@ -107,6 +107,9 @@ public static class AuditTypes
 
     /// <summary>A browser's session is over.</summary>
     public const string SessionEnded = "session.ended";
+
+    /// <summary>The personal value behind a digest was erased.</summary>
+    public const string ValueErased = "value.erased";
 }
 
 /// <summary>A field of an entry to be.</summary>
@@ -151,8 +154,11 @@ public sealed record AuditEntry(
     [property: Id(4)] ImmutableArray<PersonalValue> Values);
 
 /// <summary>A personal value and the keyed digest that stands for it in chains.</summary>
+/// <param name="Digest">The digest.</param>
+/// <param name="Value">The value.</param>
+/// <param name="ActedAt">When its person did what the entry tells of, in UTC ticks; 0 where the entry only tells of the person.</param>
 [GenerateSerializer, Alias("jit.PersonalValue")]
-public sealed record PersonalValue([property: Id(0)] string Digest, [property: Id(1)] string Value);
+public sealed record PersonalValue([property: Id(0)] string Digest, [property: Id(1)] string Value, [property: Id(2)] long ActedAt = 0);
 
 /// <summary>Where a chain ends.</summary>
 /// <param name="Sequence">The last entry's number; 0 before the first.</param>

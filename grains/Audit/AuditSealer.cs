@@ -19,6 +19,8 @@ public sealed class AuditSealer(SecretKey personalDigestKey)
     /// <summary>What digests of personal values begin with.</summary>
     public const string DigestPrefix = "pd_";
 
+    private const int DigestBytes = 16;
+
     private readonly RecentDigests recent = new();
 
     [ThreadStatic]
@@ -31,15 +33,19 @@ public sealed class AuditSealer(SecretKey personalDigestKey)
             return known;
         Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
         HMACSHA256.HashData(personalDigestKey.Span, Encoding.UTF8.GetBytes(value), mac);
-        var digest = DigestPrefix + Base64Url.EncodeToString(mac[..16]);
+        var digest = DigestPrefix + Base64Url.EncodeToString(mac[..DigestBytes]);
         recent.Add(value, digest);
         return digest;
     }
 
+    /// <summary>Whether a text looks like such a digest.</summary>
+    public static bool IsDigest(string text) =>
+        text.StartsWith(DigestPrefix, StringComparison.Ordinal) && Base64Url.IsValid(text.AsSpan(DigestPrefix.Length), out var bytes) && bytes == DigestBytes;
+
     /// <summary>The chain's next entry.</summary>
     public AuditEntry Seal(string source, ChainHead head, DateTimeOffset at, AuditDraft draft)
     {
-        var values = PersonalValues(draft);
+        var values = PersonalValues(draft, at);
         var sequence = head.Sequence + 1;
         var output = scratch ??= new ArrayBufferWriter<byte>(1024);
         output.ResetWrittenCount();
@@ -70,7 +76,7 @@ public sealed class AuditSealer(SecretKey personalDigestKey)
         return run;
     }
 
-    private ImmutableArray<PersonalValue> PersonalValues(AuditDraft draft)
+    private ImmutableArray<PersonalValue> PersonalValues(AuditDraft draft, DateTimeOffset at)
     {
         var count = 0;
         foreach (var field in draft.Fields)
@@ -81,7 +87,7 @@ public sealed class AuditSealer(SecretKey personalDigestKey)
         foreach (var field in draft.Fields)
         {
             if (field.Personal)
-                values.Add(new PersonalValue(PersonalDigest(field.Value), field.Value));
+                values.Add(new PersonalValue(PersonalDigest(field.Value), field.Value, Acts.Shows(draft.Type, field.Name) ? at.UtcTicks : 0));
         }
 
         return values.MoveToImmutable();

@@ -31,6 +31,7 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
     private int start;
     private byte[] source = [];
     private string lastField = "";
+    private long openedAt;
     private bool isOpen;
 
     internal SealedRun(AuditSealer sealer) => this.sealer = sealer;
@@ -92,12 +93,12 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
         {
             // Of those with one name the last counts.
             if (before is not null && before.Name != field.Name)
-                Write(before);
+                Write(draft.Type, before);
             before = field;
         }
 
         if (before is not null)
-            Write(before);
+            Write(draft.Type, before);
         Close(draft.Type);
     }
 
@@ -107,7 +108,7 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
         if (isOpen)
             throw new InvalidOperationException("The entry before is not closed.");
         (isOpen, lastField, start) = (true, "", bodies.WrittenCount);
-        var ticks = at.UtcTicks;
+        var ticks = openedAt = at.UtcTicks;
         (FromTicks, ToTicks) = (Math.Min(FromTicks, ticks), Math.Max(ToTicks, ticks));
         bodies.Write("{\"at\":\""u8);
         Time(at);
@@ -125,7 +126,7 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
             Mention(value);
     }
 
-    /// <summary>A field about a person: its digest in the entry, and its value apart; none where there is no value.</summary>
+    /// <summary>A field about the person whose act the entry shows: its digest in the entry, and its value apart; none where there is no value.</summary>
     public void Personal(string name, string? value)
     {
         if (string.IsNullOrEmpty(value))
@@ -133,7 +134,7 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
         var digest = sealer.PersonalDigest(value);
         Name(name);
         CanonicalJson.WriteString(bodies, digest);
-        values.Add(new PersonalValue(digest, value));
+        values.Add(new PersonalValue(digest, value, openedAt));
         if (name != "resource")
             Mention(digest);
     }
@@ -202,13 +203,13 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    private void Write(AuditField field)
+    private void Write(string type, AuditField field)
     {
         if (field.Personal)
         {
             // An empty value is a value here.
             var digest = sealer.PersonalDigest(field.Value);
-            values.Add(new PersonalValue(digest, field.Value));
+            values.Add(new PersonalValue(digest, field.Value, Acts.Shows(type, field.Name) ? openedAt : 0));
             Plain(field.Name, digest);
         }
         else

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using JitGrains.Approvals;
 using JitGrains.Audit;
@@ -28,6 +29,7 @@ namespace JitGrains.Outbox;
 [JsonDerivedType(typeof(FailGrant), "fail_grant")]
 [JsonDerivedType(typeof(RecordInSystemChain), "record_in_system_chain")]
 [JsonDerivedType(typeof(Notify), "notify")]
+[JsonDerivedType(typeof(EraseValues), "erase_values")]
 public abstract record OutboxMessage
 {
     private OutboxMessage() { }
@@ -94,6 +96,10 @@ public abstract record OutboxMessage
     /// <summary>To people and systems outside.</summary>
     [GenerateSerializer, Alias("jit.Outbox.Notify")]
     public sealed record Notify(Notification Notification) : OutboxMessage;
+
+    /// <summary>To the audit store: the values behind these digests are no longer to be held.</summary>
+    [GenerateSerializer, Alias("jit.Outbox.EraseValues")]
+    public sealed record EraseValues(ImmutableArray<string> Digests, DateTimeOffset At) : OutboxMessage;
 }
 
 /// <summary>A message with its place in its source's order.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using JitGrains.Audit;
+using JitGrains.Identity;
 using JitGrains.Json;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Audit;
@@ -28,7 +29,17 @@ public sealed record AuditEntryView(
 /// <param name="Valid">Whether nothing is wrong.</param>
 public sealed record VerifyReport(ImmutableArray<VerifiedChain> Chains, ImmutableArray<VerifiedChain> Problems, long Entries, bool Valid);
 
-/// <summary>The audit trail: read and verify. Auditors and operators only.</summary>
+/// <summary>What is to be erased: either a principal or a digest.</summary>
+/// <param name="Principal">Whose name; values that name others beside it go too.</param>
+/// <param name="Digest">The digest that stands for any personal value, as entries show it.</param>
+/// <param name="Reason">Why.</param>
+public sealed record EraseBody(string? Principal, string? Digest, string Reason);
+
+/// <summary>What was erased.</summary>
+/// <param name="Digests">The digests that stood for what is not held any more.</param>
+public sealed record ErasedView(ImmutableArray<string> Digests);
+
+/// <summary>The audit trail: read and verify, by auditors and operators; erase the personal values behind it, by operators.</summary>
 internal static class AuditEndpoints
 {
     public static void Map(IEndpointRouteBuilder api)
@@ -37,6 +48,8 @@ internal static class AuditEndpoints
             .WithQuery("source", "type", "principal", "request", "from", "to", "cursor", "limit").Answers<PageView<AuditEntryView>>();
         api.MapGet("/audit/verify", VerifyAsync).WithName("verifyAudit").WithSummary("Verifies one chain, or all of them (auditors, operators)")
             .WithQuery("source", "head_sequence", "head_hash").Answers<VerifyReport>();
+        api.MapPost("/audit/erase", EraseAsync).WithName("eraseAuditValues").WithSummary("Erases a person's name, or another personal value, from behind the audit trail's digests (operators)")
+            .Takes<EraseBody>().Answers<ErasedView>();
     }
 
     private static async Task<IResult> ListAsync(HttpContext http, Access access, IAuditStore store, AuditSealer sealer)
@@ -81,6 +94,40 @@ internal static class AuditEndpoints
         if (source is not null && head is null && (await store.GetHeadAsync(source, http.RequestAborted)).Sequence == 0)
             return Problems.NotFound("chain");
         return new VerifyAnswer(verifier, source, head);
+    }
+
+    private static async Task<IResult> EraseAsync(HttpContext http, Access access, IAuditStore store, IPersonalValues values, ValueErasure erasure, TimeProvider time)
+    {
+        var body = await BodyFields.ReadAsync(http);
+        var person = body.Text("principal", PrincipalId.MaxLength);
+        var digest = body.Text("digest", 64);
+        var reason = body.Sentence("reason");
+        var who = default(PrincipalId);
+        if (person is null == digest is null)
+            body.Wrong(person is null ? "principal" : "digest", "Give either principal or digest.");
+        else if (person is not null && !PrincipalId.TryParse(person, null, out who, out var wrong))
+            body.Wrong("principal", $"principal: {wrong}.");
+        else if (digest is not null && !AuditSealer.IsDigest(digest))
+            body.Wrong("digest", "digest is none.");
+        if (reason is null)
+            body.Wrong("reason", "reason is missing.");
+        if (body.Finish() is { } malformed)
+            return malformed;
+        var caller = http.Caller();
+        if (!access.IsOperator(caller))
+            return Problems.Forbidden("Only operators erase personal values.");
+
+        var found = digest is null
+            ? await values.FindAsync(who.Value, http.RequestAborted)
+            : [.. (await store.ResolveAsync([digest], http.RequestAborted)).Keys];
+        if (found.Count == 0)
+            return Problems.NotFound("value");
+        // Whoever could take their own name out could do as they like without it.
+        if (who == caller.Principal || (digest is not null && (await values.FindAsync(caller.Principal.Value, http.RequestAborted)).Contains(digest, StringComparer.Ordinal)))
+            return Problems.Forbidden("Nobody erases their own name: another operator does.");
+        return await erasure.EraseAsync([.. found], caller.Principal, reason!, CancellationToken.None) is { } refusal
+            ? Problems.From(refusal, time.GetUtcNow())
+            : Json.Ok(new ErasedView([.. found]));
     }
 
     private static Problem? Forbidden(HttpContext http, Access access) =>

@@ -4,6 +4,7 @@ using JitGrains.Grants;
 using JitGrains.Outbox;
 using JitGrains.Principals;
 using JitGrains.Runtime.Engine;
+using JitGrains.Silo.Audit;
 using JitGrains.Silo.Policies;
 using Microsoft.Extensions.Logging;
 
@@ -23,10 +24,11 @@ public interface INotificationQueue
 /// Thread-safe.
 /// </summary>
 internal sealed partial class OutboxDispatcher(
-    IGrainFactory grains, GrantSigner signer, IStoreEpoch epoch, INotificationQueue notifications, ILogger<OutboxDispatcher> logger, AskCheck? asks = null) : IOutboxHandler
+    IGrainFactory grains, GrantSigner signer, IStoreEpoch epoch, INotificationQueue notifications, ValueErasure erasure, ILogger<OutboxDispatcher> logger, AskCheck? asks = null) : IOutboxHandler
 {
     private const string Principal = "principal";
     private const string Request = "request";
+    private const string Erasures = "erasures";
 
     /// <inheritdoc/>
     public Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken) => (source.Type, record.Message) switch
@@ -41,6 +43,7 @@ internal sealed partial class OutboxDispatcher(
         (Principal, OutboxMessage.ConfirmGrant m) => grains.GetGrain<IApprovalRequestGrain>(m.RequestId).ConfirmGrant(m.GrantId),
         (Principal, OutboxMessage.FailGrant m) => grains.GetGrain<IApprovalRequestGrain>(m.RequestId).FailGrant(m.Because),
         (_, OutboxMessage.RecordInSystemChain m) => grains.GetGrain<ISystemChainGrain>(ISystemChainGrain.Key).Record(m.Record),
+        (Erasures, OutboxMessage.EraseValues m) => erasure.ApplyAsync(m.Digests, m.At, cancellationToken),
         (Request, OutboxMessage.Notify m) => notifications.EnqueueAsync(m.Notification, cancellationToken),
         _ => throw new InvalidOperationException($"a {source.Type} sends no {record.Message.GetType().Name}"),
     };

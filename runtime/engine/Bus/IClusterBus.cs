@@ -55,6 +55,9 @@ public static class BusTopics
     /// <summary>A gateway has acknowledged mail; the key is its incarnation, the data the mail's ids.</summary>
     public const string Acknowledged = "ack";
 
+    /// <summary>A personal value was erased; the key is its digest, the data when.</summary>
+    public const string Erased = "erased";
+
     /// <summary>A delivery to a system outside was queued.</summary>
     public const string Delivery = "delivery";
 }

@@ -4,14 +4,21 @@ namespace JitGrains.Runtime.Engine;
 
 /// <summary>
 /// Rows that are written once and never change (callers, values behind digests), as far as this process has seen them
-/// committed: for most turns there is nothing to add. Thread-safe.
+/// committed: for most turns there is nothing to add. A value may be erased and come back when its person acts, and so that it was
+/// written as somebody else's doing is remembered apart. Thread-safe.
 /// </summary>
 internal sealed class KnownKeys
 {
     private const int Most = 100_000;
+    private const int MostErased = 10_000;
 
     private readonly Lock gate = new();
     private readonly HashSet<string> keys = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> erased = new(StringComparer.Ordinal);
+    private long generation;
+
+    /// <summary>Rises with everything that is forgotten. Take it before a write, for <see cref="Add(IEnumerable{PersonalValue}, long)"/>.</summary>
+    public long Generation => Interlocked.Read(ref generation);
 
     public bool Contains(string key)
     {
@@ -19,20 +26,24 @@ internal sealed class KnownKeys
             return keys.Contains(key);
     }
 
-    /// <summary>The entries' personal values that are not known to be stored, each once, in the order of their digests.</summary>
-    public SortedDictionary<string, string> Unknown(IReadOnlyList<AuditEntry> entries)
+    /// <summary>Of the values of these entries those that are not known to be held, each once, in the order of their digests.</summary>
+    public IReadOnlyCollection<PersonalValue> Unknown(IReadOnlyList<AuditEntry> entries)
     {
-        var unknown = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        SortedDictionary<string, PersonalValue>? unknown = null;
         lock (gate)
         {
             foreach (var value in entries is SealedRun run ? run.Values : entries.SelectMany(e => e.Values))
             {
-                if (!keys.Contains(value.Digest))
-                    unknown[value.Digest] = value.Value;
+                // The latest act speaks for the others.
+                if (!keys.Contains(Acted(value.Digest)) && !(value.ActedAt == 0 && keys.Contains(value.Digest))
+                    && !(unknown is not null && unknown.TryGetValue(value.Digest, out var other) && other.ActedAt >= value.ActedAt))
+                {
+                    (unknown ??= new SortedDictionary<string, PersonalValue>(StringComparer.Ordinal))[value.Digest] = value;
+                }
             }
         }
 
-        return unknown;
+        return unknown is null ? [] : unknown.Values;
     }
 
     /// <summary>These are committed.</summary>
@@ -42,9 +53,38 @@ internal sealed class KnownKeys
             return;
         lock (gate)
         {
-            if (keys.Count > Most)
-                keys.Clear();
+            MakeRoom();
             keys.UnionWith(committed);
+        }
+    }
+
+    /// <summary>These values are committed. Since the given generation some may have been erased, or were not taken in: then none is taken for known.</summary>
+    public void Add(IEnumerable<PersonalValue> committed, long since)
+    {
+        lock (gate)
+        {
+            if (since != generation)
+                return;
+            MakeRoom();
+            foreach (var value in committed)
+            {
+                if (!erased.TryGetValue(value.Digest, out var at) || at < value.ActedAt)
+                    keys.Add(value.ActedAt == 0 ? value.Digest : Acted(value.Digest));
+            }
+        }
+    }
+
+    /// <summary>The value is not held any more.</summary>
+    public void Forget(string digest, long at)
+    {
+        lock (gate)
+        {
+            keys.Remove(digest);
+            keys.Remove(Acted(digest));
+            if (erased.Count >= MostErased)
+                erased.Clear();
+            erased[digest] = erased.TryGetValue(digest, out var before) ? Math.Max(before, at) : at;
+            generation++;
         }
     }
 
@@ -52,6 +92,17 @@ internal sealed class KnownKeys
     public void Clear()
     {
         lock (gate)
+        {
+            keys.Clear();
+            generation++;
+        }
+    }
+
+    private void MakeRoom()
+    {
+        if (keys.Count > Most)
             keys.Clear();
     }
+
+    private static string Acted(string digest) => digest + "!";
 }

@@ -28,12 +28,13 @@ internal static class StoreExtensions
     }
 
     private static void AddStore<TStore>(IServiceCollection services)
-        where TStore : class, IGrainStore, IReadModel, IAuditStore, IDeliveryQueue, IStoreHealth, IPolicyStore
+        where TStore : class, IGrainStore, IReadModel, IAuditStore, IPersonalValues, IDeliveryQueue, IStoreHealth, IPolicyStore
     {
         services.AddSingleton<TStore>();
         services.AddSingleton<IGrainStore>(s => s.GetRequiredService<TStore>());
         services.AddSingleton<IReadModel>(s => s.GetRequiredService<TStore>());
         services.AddSingleton<IAuditStore>(s => s.GetRequiredService<TStore>());
+        services.AddSingleton<IPersonalValues>(s => s.GetRequiredService<TStore>());
         services.AddSingleton<IDeliveryQueue>(s => s.GetRequiredService<TStore>());
         services.AddSingleton<IStoreHealth>(s => s.GetRequiredService<TStore>());
         services.AddSingleton<IPolicyStore>(s => s.GetRequiredService<TStore>());

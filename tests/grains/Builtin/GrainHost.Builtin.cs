@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using JitGrains.Approvals;
 using JitGrains.Assertions;
 using JitGrains.Audit;
+using JitGrains.Erasures;
 using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
@@ -10,6 +11,7 @@ using JitGrains.Principals;
 using JitGrains.Restrictions;
 using JitGrains.Runtime.Engine;
 using JitGrains.Sessions;
+using JitGrains.Silo.Audit;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Outbox;
 using JitGrains.Silo.Revocation;
@@ -87,6 +89,7 @@ public sealed partial class GrainHost
         collection.AddSingleton<ICommitObserver>(s => s.GetRequiredService<DecisionHub>());
         collection.AddSingleton<ICommitNews, ClusterNews>();
         collection.AddSingleton<IOutboxHandler, OutboxDispatcher>();
+        collection.AddSingleton<ValueErasure>();
         collection.AddLogging();
         collection.AddSingleton(LeaseTime.Machine);
         collection.AddSingleton(new MailSeal(new SecretKey(new byte[32])));
@@ -102,7 +105,7 @@ public sealed partial class GrainHost
             options.RoundTripCalls = true;
             options.AddGrain<PrincipalGrain>().AddGrain<ApprovalRequestGrain>().AddGrain<SystemChainGrain>()
                 .AddGrain<GatewayGrain>().AddGrain<GatewayDirectoryGrain>().AddGrain<RestrictionsGrain>()
-                .AddGrain<SessionsGrain>().AddGrain<ApiKeysGrain>().AddGrain<ApiKeyUsesGrain>().AddGrain<AssertionKeysGrain>();
+                .AddGrain<SessionsGrain>().AddGrain<ApiKeysGrain>().AddGrain<ApiKeyUsesGrain>().AddGrain<AssertionKeysGrain>().AddGrain<ErasuresGrain>();
         });
         var host = new GrainHost(collection.BuildServiceProvider(validateScopes: true), notifications, time, folderToDelete);
         foreach (var service in host.hosted)

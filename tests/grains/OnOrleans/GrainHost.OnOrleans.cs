@@ -5,6 +5,7 @@ using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Runtime.Engine;
 using JitGrains.Shell;
+using JitGrains.Silo.Audit;
 using JitGrains.Silo.Holds;
 using JitGrains.Silo.Outbox;
 using JitGrains.Silo.Revocation;
@@ -65,6 +66,8 @@ public sealed partial class GrainHost
             silo.Services.AddSingleton<IStoreEpoch, SingleEpoch>();
             silo.Services.AddSingleton<INotificationQueue>(notifications);
             silo.Services.AddSingleton<IOutboxHandler, OutboxDispatcher>();
+            silo.Services.AddSingleton<IIdGenerator, RandomIdGenerator>();
+            silo.Services.AddSingleton<ValueErasure>();
             silo.Services.AddSingleton<ICommitObserver>(seen);
             silo.Services.AddSingleton<ICommitNews, ClusterNews>();
             silo.Services.AddSingleton<ITurnClock>(new SiloTurnClock(ground.Clock, new SingleEpoch()));
@@ -148,6 +151,7 @@ public sealed partial class GrainHost
         services.AddSingleton<IGrainStore>(store);
         services.AddSingleton<IReadModel>(store);
         services.AddSingleton<IAuditStore>(store);
+        services.AddSingleton<IPersonalValues>(store);
     }
 
     private static void AddBus(IServiceCollection services)

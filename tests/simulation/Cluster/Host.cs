@@ -92,6 +92,7 @@ internal sealed class Host
         collection.AddSingleton<IGrainStore>(store);
         collection.AddSingleton<IReadModel>(store);
         collection.AddSingleton<IAuditStore>(store);
+        collection.AddSingleton<IPersonalValues>(store);
         collection.AddSingleton<IDeliveryQueue>(store);
         collection.AddSingleton<IStoreHealth>(store);
         collection.AddSingleton<IPolicyStore>(store);

@@ -8,8 +8,22 @@ using JitGrains.Wire;
 
 namespace JitGrains.Simulation.Edges;
 
-internal sealed partial class SimStore : IReadModel, IAuditStore, IDeliveryQueue, IPolicyStore
+internal sealed partial class SimStore : IReadModel, IAuditStore, IPersonalValues, IDeliveryQueue, IPolicyStore
 {
+    public Task<IReadOnlyList<string>> FindAsync(string person, CancellationToken cancellationToken = default) =>
+        link.Ask(() => Server.Disk.FindAsync(person, CancellationToken.None));
+
+    public Task EraseAsync(IReadOnlyCollection<string> digests, DateTimeOffset at, CancellationToken cancellationToken = default) =>
+        link.Ask(async () =>
+        {
+            await Server.Disk.EraseAsync(digests, at, CancellationToken.None);
+            return true;
+        });
+
+    public void Forget(string digest, DateTimeOffset at) { }
+
+    public void ForgetAll() { }
+
     public Task<ApprovalRequestView?> GetRequestAsync(string id, CancellationToken cancellationToken = default) =>
         link.Ask(() => Server.Disk.GetRequestAsync(id, CancellationToken.None));
 

@@ -139,6 +139,21 @@ public sealed class RealControlPlaneTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_name_is_erased_from_behind_the_audit_trail()
+    {
+        await host.Raise(Sample.Ask());
+        Assert.Equal(ExitCodes.Refused, await As("dave", "audit", "erase", "dev:user:alice", "--reason", "asked to be forgotten"));
+        Assert.Equal(ExitCodes.Ok, await As("olga", "audit", "erase", "dev:user:alice", "--reason", "asked to be forgotten"));
+        Assert.Equal("Erased dev:user:alice: the audit trail holds a digest only.", jit.OutLines[0]);
+        var digest = jit.OutLines[1].Trim();
+        Assert.Equal(ExitCodes.Ok, await As("dave", "audit", "--type", "request.raised"));
+        Assert.Contains($"principal={digest}", jit.Out, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Ok, await As("dave", "audit", "--type", "value.erased"));
+        Assert.Contains($"by=dev:user:olga erased={digest} reason=asked to be forgotten", jit.Out, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Refused, await As("olga", "audit", "erase", digest, "--reason", "again", "--json"));
+    }
+
+    [Fact]
     public async Task Explanations_are_the_same_from_the_server_and_from_the_file()
     {
         string[] call = ["explain", "GET", "http://127.0.0.1:8080/orders/42", "--as", "dev:user:alice", "--groups", "engineering"];

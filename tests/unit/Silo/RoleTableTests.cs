@@ -36,6 +36,7 @@ public sealed class RoleTableTests
         { "GET /gateways", null,                                                     "401 403 403 403 200 200 403" },
         { "GET /audit", null,                                                        "401 403 403 403 200 200 403" },
         { "GET /audit/verify", null,                                                 "401 403 403 403 200 200 403" },
+        { "POST /audit/erase", """{"principal":"dev:user:alice","reason":"r"}""",    "401 403 403 403 403 200 403" },
         { "GET /policy", null,                                                       "401 200 200 200 200 200 200" },
         { "PUT /policy", """{"files":{"a.yaml":"version: 1"},"dry_run":true}""",     "401 403 403 403 403 200 403" },
         { "POST /policy/rollback", """{"to":1}""",                                   "401 403 403 403 403 200 403" },

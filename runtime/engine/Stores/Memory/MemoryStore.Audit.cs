@@ -7,7 +7,7 @@ namespace JitGrains.Runtime.Engine;
 internal sealed partial class MemoryStore : IAuditStore
 {
     private readonly SortedDictionary<string, SortedDictionary<long, (AuditEntry Entry, AuditFacts Facts)>> chains = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> personalValues = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PersonalValue> personalValues = new(StringComparer.Ordinal);
 
     public Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default)
     {
@@ -70,7 +70,7 @@ internal sealed partial class MemoryStore : IAuditStore
         lock (gate)
         {
             return Task.FromResult<IReadOnlyDictionary<string, string>>(
-                digests.Distinct(StringComparer.Ordinal).Where(personalValues.ContainsKey).ToDictionary(d => d, d => personalValues[d], StringComparer.Ordinal));
+                digests.Distinct(StringComparer.Ordinal).Where(personalValues.ContainsKey).ToDictionary(d => d, d => personalValues[d].Value, StringComparer.Ordinal));
         }
     }
 
@@ -103,7 +103,10 @@ internal sealed partial class MemoryStore : IAuditStore
                 chains[entry.Source] = chain = [];
             chain.TryAdd(entry.Sequence, (entry with { Values = ImmutableArray<PersonalValue>.Empty }, facts));
             foreach (var value in entry.Values)
-                personalValues.TryAdd(value.Digest, value.Value);
+            {
+                if (!erased.TryGetValue(value.Digest, out var at) || at < value.ActedAt)
+                    personalValues.TryAdd(value.Digest, value);
+            }
         };
     }
 }

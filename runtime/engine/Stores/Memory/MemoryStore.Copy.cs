@@ -16,6 +16,7 @@ internal sealed partial class MemoryStore
             foreach (var (source, entries) in chains)
                 copy.chains[source] = new SortedDictionary<long, (Audit.AuditEntry, AuditFacts)>(entries);
             Fill(copy.personalValues, personalValues);
+            Fill(copy.erased, erased);
             Fill(copy.deliveries, deliveries);
             Fill(copy.policies, policies);
             Fill(copy.requests, requests);

@@ -171,5 +171,17 @@ internal static class PostgresSchema
         CREATE TRIGGER audit_entries_place BEFORE INSERT ON audit_entries
             FOR EACH ROW WHEN (NEW.source LIKE 'gateway/%') EXECUTE FUNCTION take_entry_place();
         """,
+        """
+        -- Which values behind digests were erased, and when; acted_at is when a value's person did what its entry tells of, 0 where
+        -- the entry only tells of the person. What others do or what time does brings an erased value back no more than an entry that
+        -- was on its way does; only its person's doing after that.
+        ALTER TABLE audit_values ADD COLUMN acted_at bigint NOT NULL DEFAULT 0;
+        CREATE TABLE audit_erased (digest text COLLATE "C" NOT NULL PRIMARY KEY, at bigint NOT NULL);
+        CREATE FUNCTION keep_erased() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+        BEGIN
+            RETURN CASE WHEN EXISTS (SELECT 1 FROM audit_erased e WHERE e.digest = NEW.digest AND e.at >= NEW.acted_at) THEN NULL ELSE NEW END;
+        END $$;
+        CREATE TRIGGER audit_values_erased BEFORE INSERT ON audit_values FOR EACH ROW EXECUTE FUNCTION keep_erased();
+        """,
     ];
 }

@@ -32,8 +32,8 @@ internal sealed partial class PostgresStore
             INSERT INTO audit_segments (source, first_seq, last_seq, hash, from_at, to_at, types, filter, bodies)
             SELECT $1, $2 + 1, $4, $5, $6, $7, $8, $9, $10 FROM follows RETURNING 1),
         held AS (
-            INSERT INTO audit_values (digest, value)
-            SELECT v.digest, v.value FROM added CROSS JOIN unnest($11::text[], $12::text[]) AS v(digest, value) ON CONFLICT DO NOTHING)
+            INSERT INTO audit_values (digest, value, acted_at)
+            SELECT v.digest, v.value, v.acted_at FROM added CROSS JOIN unnest($11::text[], $12::text[], $13::bigint[]) AS v(digest, value, acted_at) ON CONFLICT DO NOTHING)
         SELECT count(*) FROM added
         """;
 
@@ -53,6 +53,7 @@ internal sealed partial class PostgresStore
     /// <summary>False, and nothing is appended, where a place is taken or what the first follows is not found at once.</summary>
     private async Task<bool> TryAppendAsync(List<AuditSegment> segments, IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken)
     {
+        var generation = known.Generation;
         var values = known.Unknown(entries);
         var followed = new AuditLink(segments[0].Source, segments[0].First - 1, AuditLink.OfRun(entries) is [var link] ? link.Hash : "");
         var added = await TryUseAsync(
@@ -65,7 +66,7 @@ internal sealed partial class PostgresStore
                     batch.BatchCommands.Add(PostgresConnections.Statement(
                         AppendSegment,
                         segment.Source, followed.Sequence, followed.Hash, segment.Last, segment.Hash, segment.FromTicks, segment.ToTicks, segment.Types, segment.Filter, segment.Bodies,
-                        values.Keys.ToArray(), values.Values.ToArray()));
+                        values.Select(v => v.Digest).ToArray(), values.Select(v => v.Value).ToArray(), values.Select(v => v.ActedAt).ToArray()));
                     followed = new AuditLink(segment.Source, segment.Last, segment.Hash);
                 }
 
@@ -75,7 +76,7 @@ internal sealed partial class PostgresStore
             cancellationToken);
         if (added != segments.Count)
             return false;
-        known.Add(values.Keys);
+        known.Add(values, generation);
         return true;
     }
 

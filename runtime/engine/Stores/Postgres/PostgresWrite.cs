@@ -19,7 +19,7 @@ internal sealed class PostgresWrite(KnownKeys known)
     private static readonly PostgresTable Outbox = new("outbox", "source_type source_key kind message", "seq");
     private static readonly PostgresTable Entries = new("audit_entries", "source hash body type", "seq at");
     private static readonly PostgresTable Mentions = new("audit_mentions", "mention source", "at seq");
-    private static readonly PostgresTable Values = new("audit_values", "digest value", "", "ON CONFLICT DO NOTHING");
+    private static readonly PostgresTable Values = new("audit_values", "digest value", "acted_at", "ON CONFLICT DO NOTHING");
     private static readonly PostgresTable Requests = new("requests", "id status principal action resource caller_key rejoin_key doc", "raised_at", Shown);
     private static readonly PostgresTable Grants = new("grants", "id request_id status principal action caller_key doc", "not_before expires_at", Shown);
     private static readonly PostgresTable Executions = new("executions", "id grant_id request_id caller_key incarnation status doc", "started_at", Shown);
@@ -40,7 +40,9 @@ internal sealed class PostgresWrite(KnownKeys known)
 
     private readonly Dictionary<PostgresTable, SortedDictionary<string, PostgresRow>> rows = [];
     private readonly List<(string Sql, object[] Values)> others = [];
+    private readonly long generation = known.Generation;
     private readonly List<string> learned = [];
+    private readonly Dictionary<string, PersonalValue> held = new(StringComparer.Ordinal);
     private readonly List<(GrainId Grain, long Version, string State)> states = [];
     private readonly List<(GrainId Grain, string Name)> removed = [];
     private readonly List<string> ended = [];
@@ -85,8 +87,15 @@ internal sealed class PostgresWrite(KnownKeys known)
             Put(Entries, place, new([entry.Source, entry.Hash, entry.Body, facts.Type], [entry.Sequence, facts.At.UtcTicks]));
             foreach (var mention in facts.Mentions)
                 Put(Mentions, $"{place} {mention}", new([mention, entry.Source], [facts.At.UtcTicks, entry.Sequence]));
-            foreach (var value in entry.Values)
-                PutOnce(Values, value.Digest, value.Digest, value.Value);
+        }
+
+        foreach (var value in known.Unknown(entries))
+        {
+            // The latest act speaks for the others.
+            if (held.TryGetValue(value.Digest, out var other) && other.ActedAt >= value.ActedAt)
+                continue;
+            held[value.Digest] = value;
+            Put(Values, value.Digest, new([value.Digest, value.Value], [value.ActedAt]));
         }
     }
 
@@ -137,7 +146,11 @@ internal sealed class PostgresWrite(KnownKeys known)
     }
 
     /// <summary>It was committed.</summary>
-    public void Committed() => known.Add(learned);
+    public void Committed()
+    {
+        known.Add(learned);
+        known.Add(held.Values, generation);
+    }
 
     /// <summary>A status as columns hold it.</summary>
     public static string Word<TStatus>(TStatus status)

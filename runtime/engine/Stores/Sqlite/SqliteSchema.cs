@@ -116,6 +116,15 @@ internal static class SqliteSchema
         -- How long the longest lasts, for a search before a time (SegmentSearch).
         CREATE INDEX audit_segments_length ON audit_segments (to_at - from_at);
         """,
+        """
+        -- Which values behind digests were erased, and when; acted_at is when a value's person did what its entry tells of, 0 where
+        -- the entry only tells of the person. An erased value comes back with its person's doing after that, and with nothing else.
+        ALTER TABLE audit_values ADD COLUMN acted_at INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE audit_erased (digest TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TRIGGER audit_values_erased BEFORE INSERT ON audit_values
+            WHEN EXISTS (SELECT 1 FROM audit_erased e WHERE e.digest = NEW.digest AND e.at >= NEW.acted_at)
+            BEGIN SELECT RAISE(IGNORE); END;
+        """,
     ];
 
     /// <summary>How many steps there are.</summary>

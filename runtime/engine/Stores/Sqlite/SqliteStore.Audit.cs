@@ -20,9 +20,10 @@ internal sealed partial class SqliteStore : IAuditStore, ISqlReads
             return;
         }
 
+        var generation = knownValues.Generation;
         var values = knownValues.Unknown(entries);
         if (await writer.WriteAsync(db => AppendSegments(db, segments, entries, values), cancellationToken))
-            knownValues.Add(values.Keys);
+            knownValues.Add(values, generation);
     }
 
     public async Task<PageReply<AuditEntry>> QueryAsync(

@@ -82,7 +82,7 @@ internal sealed partial class SqliteStore
     }
 
     private static void Add(Db db, PersonalValue value) =>
-        db.Execute("INSERT INTO audit_values (digest, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", value.Digest, value.Value);
+        db.Execute("INSERT INTO audit_values (digest, value, acted_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", value.Digest, value.Value, value.ActedAt);
 
     private static void AddCaller(Db db, ReadOnlySpan<PrincipalId> involved, string callerKey)
     {

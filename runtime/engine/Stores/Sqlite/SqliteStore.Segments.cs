@@ -22,7 +22,7 @@ internal sealed partial class SqliteStore
     }
 
     /// <summary>False where some of the entries are stored already, and the others were written one by one.</summary>
-    private static bool AppendSegments(Db db, List<AuditSegment> segments, IReadOnlyList<AuditEntry> entries, SortedDictionary<string, string> values)
+    private static bool AppendSegments(Db db, List<AuditSegment> segments, IReadOnlyList<AuditEntry> entries, IReadOnlyCollection<PersonalValue> values)
     {
         if (Head(db, segments[0].Source).Sequence >= segments[0].First)
             return AppendRows(db, entries);
@@ -35,8 +35,8 @@ internal sealed partial class SqliteStore
                 segment.Source, segment.First, segment.Last, segment.Hash, segment.FromTicks, segment.ToTicks, segment.Types, segment.Filter, segment.Bodies);
         }
 
-        foreach (var (digest, value) in values)
-            Add(db, new PersonalValue(digest, value));
+        foreach (var value in values)
+            Add(db, value);
         return true;
     }
 

@@ -97,6 +97,7 @@ public sealed class PrivilegeTests
             "UPDATE audit_entries SET body = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries", "DELETE FROM audit_mentions",
             "UPDATE audit_segments SET hash = 'x'", "DELETE FROM audit_segments", "TRUNCATE audit_segments",
             "SELECT value FROM audit_values", "UPDATE audit_values SET value = 'x'", "DELETE FROM audit_values",
+            "SELECT digest FROM audit_erased", "INSERT INTO audit_erased VALUES ('pd_x', 1)", "UPDATE audit_erased SET at = 0", "DELETE FROM audit_erased",
             "UPDATE requests SET status = 'approved'", "DELETE FROM requests", "DELETE FROM grants", "DELETE FROM grains", "DELETE FROM executions",
             "INSERT INTO policies VALUES (1, 'v', '[]', 'gateway', now(), 'because')", "UPDATE policies SET files = '[]'", "DELETE FROM policies",
             "INSERT INTO cluster_keys (name, audience, value) VALUES ('k', 'all', '')", "UPDATE cluster_keys SET audience = 'all'", "DELETE FROM cluster_keys",
@@ -163,7 +164,8 @@ public sealed class PrivilegeTests
         await silo.Tally("one").Remind("due", TimeSpan.Zero, TimeSpan.FromHours(1), withState: true);
         await silo.Get<IDeliveryQueue>().EnqueueAsync(new NewDelivery("a", "b", "c", "d"));
         Assert.Single(await silo.Get<IDeliveryQueue>().ClaimDueAsync(silo.Time.GetUtcNow(), TimeSpan.FromMinutes(1), 10));
-        foreach (var statement in (string[])["UPDATE audit_entries SET body = 'x'", "UPDATE audit_segments SET hash = 'x'", "DELETE FROM audit_segments", "DELETE FROM audit_values", "UPDATE policies SET files = '[]'", "UPDATE cluster_keys SET value = ''", "DROP TABLE grains"])
+        await silo.Get<IPersonalValues>().EraseAsync(["pd_alice"], Samples.T0);
+        foreach (var statement in (string[])["UPDATE audit_entries SET body = 'x'", "UPDATE audit_segments SET hash = 'x'", "DELETE FROM audit_segments", "UPDATE audit_values SET value = 'x'", "DELETE FROM audit_erased", "UPDATE policies SET files = '[]'", "UPDATE cluster_keys SET value = ''", "DROP TABLE grains"])
             await AssertRefusedAsync(() => Database.RunAsync(login, statement), statement);
     }
 
