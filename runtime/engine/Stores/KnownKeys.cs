@@ -14,6 +14,9 @@ internal sealed class KnownKeys
 
     private readonly Lock gate = new();
     private readonly HashSet<string> keys = new(StringComparer.Ordinal);
+
+    /// <summary>Of values those that were written as their person's own act: a set of its own, since each call looks here.</summary>
+    private readonly HashSet<string> acted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> erased = new(StringComparer.Ordinal);
     private long generation;
 
@@ -35,7 +38,7 @@ internal sealed class KnownKeys
             foreach (var value in entries is SealedRun run ? run.Values : entries.SelectMany(e => e.Values))
             {
                 // The latest act speaks for the others.
-                if (!keys.Contains(Acted(value.Digest)) && !(value.ActedAt == 0 && keys.Contains(value.Digest))
+                if (!acted.Contains(value.Digest) && !(value.ActedAt == 0 && keys.Contains(value.Digest))
                     && !(unknown is not null && unknown.TryGetValue(value.Digest, out var other) && other.ActedAt >= value.ActedAt))
                 {
                     (unknown ??= new SortedDictionary<string, PersonalValue>(StringComparer.Ordinal))[value.Digest] = value;
@@ -69,7 +72,7 @@ internal sealed class KnownKeys
             foreach (var value in committed)
             {
                 if (!erased.TryGetValue(value.Digest, out var at) || at < value.ActedAt)
-                    keys.Add(value.ActedAt == 0 ? value.Digest : Acted(value.Digest));
+                    (value.ActedAt == 0 ? keys : acted).Add(value.Digest);
             }
         }
     }
@@ -80,7 +83,7 @@ internal sealed class KnownKeys
         lock (gate)
         {
             keys.Remove(digest);
-            keys.Remove(Acted(digest));
+            acted.Remove(digest);
             if (erased.Count >= MostErased)
                 erased.Clear();
             erased[digest] = erased.TryGetValue(digest, out var before) ? Math.Max(before, at) : at;
@@ -94,15 +97,16 @@ internal sealed class KnownKeys
         lock (gate)
         {
             keys.Clear();
+            acted.Clear();
             generation++;
         }
     }
 
     private void MakeRoom()
     {
-        if (keys.Count > Most)
-            keys.Clear();
+        if (keys.Count + acted.Count <= Most)
+            return;
+        keys.Clear();
+        acted.Clear();
     }
-
-    private static string Acted(string digest) => digest + "!";
 }
