@@ -20,6 +20,8 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public string Url => $"http://127.0.0.1:{Port}";
 
+    public int Id => running.Id;
+
     /// <summary>Resident memory now, in bytes.</summary>
     public long ResidentBytes()
     {

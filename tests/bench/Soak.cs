@@ -8,9 +8,11 @@ namespace JitGrains.Bench;
 /// </summary>
 internal static class Soak
 {
+    private const string Heap = "dotnet.gc.last_collection.heap.size";
+
     private static readonly (string Name, string Shown)[] Leftovers =
     [
-        ("jitgrains.gateway.calls", "calls being served"), ("jitgrains.gateway.held", "callers held"), ("jitgrains.gateway.journal.pending", "journal entries not durable"),
+        (Heap, "live objects, KB"), ("jitgrains.gateway.calls", "calls being served"), ("jitgrains.gateway.held", "callers held"), ("jitgrains.gateway.journal.pending", "journal entries not durable"),
         ("kestrel.active_connections", "connections of callers"), ("http.client.open_connections", "connections to upstreams"), ("jitgrains.gateway.upstream.connections", "those for plain calls"), ("dotnet.timer.count", "timers"),
     ];
 
@@ -28,7 +30,7 @@ internal static class Soak
         var (reloads, gatewayRestarts, upstreamRestarts) = (0, 0, 0);
         try
         {
-            var idleBefore = await IdleAsync(metrics);
+            var idleBefore = await IdleAsync(gateway, metrics);
             var running = traffic.RunAsync(over.Token);
             using var ticks = new PeriodicTimer(TimeSpan.FromSeconds(5));
             var began = TimeProvider.System.GetTimestamp();
@@ -56,14 +58,18 @@ internal static class Soak
                     await gateway.ChangePolicyAsync(reloads++);
                 }
 
-                samples.Add(new Sample(TimeProvider.System.GetElapsedTime(began), gateway.Process.ResidentBytes(), gateway.Process.OpenFiles(), metrics["dotnet.timer.count"] ?? 0));
+                // Once a minute all that is of no use goes; the next sample is of what is left.
+                if (step % 12 == 6)
+                    await LiveMemory.CollectAsync(gateway.Process.Id);
+                samples.Add(new Sample(
+                    TimeProvider.System.GetElapsedTime(began), gateway.Process.ResidentBytes(), step % 12 == 7 ? metrics[Heap] : null, gateway.Process.OpenFiles(), metrics["dotnet.timer.count"] ?? 0));
                 if (step % 12 == 0)
                     Console.Error.WriteLine(samples[^1]);
             }
 
             await over.CancelAsync();
             await running;
-            var left = await IdleAsync(metrics);
+            var left = await IdleAsync(gateway, metrics);
             Print(traffic, samples, reloads, gatewayRestarts, upstreamRestarts, idleBefore, left);
             return traffic.Wrong.Count == 0 ? 0 : 1;
         }
@@ -84,10 +90,11 @@ internal static class Soak
     }
 
     /// <summary>What there is when nobody calls: after the longest that anything is kept for (connections to upstreams, a minute).</summary>
-    private static async Task<Dictionary<string, double>> IdleAsync(OtlpReceiver metrics)
+    private static async Task<Dictionary<string, double>> IdleAsync(Gateway gateway, OtlpReceiver metrics)
     {
         using var wait = new PeriodicTimer(TimeSpan.FromSeconds(75));
         await wait.WaitForNextTickAsync();
+        await LiveMemory.CollectAsync(gateway.Process.Id);
         metrics.Forget();
         using var next = new PeriodicTimer(TimeSpan.FromSeconds(5));
         await next.WaitForNextTickAsync();
@@ -115,13 +122,14 @@ internal static class Soak
         Console.WriteLine("| since the last restart | first third | last third | ratio |");
         Console.WriteLine("|---|---:|---:|---:|");
         Row("resident memory, MB", judged, s => s.Resident / 1e6);
+        Row("live objects, MB", [.. judged.Where(s => s.Live is not null)], s => s.Live!.Value / 1e6);
         Row("open files and sockets", judged, s => s.Files);
         Row("timers", judged, s => s.Timers);
         Console.WriteLine();
         Console.WriteLine("| with nobody there | before | after |");
         Console.WriteLine("|---|---:|---:|");
         foreach (var (name, shown) in Leftovers)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {shown} | {before[name]:0} | {after[name]:0} |"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {shown} | {before[name] / (name == Heap ? 1e3 : 1):N0} | {after[name] / (name == Heap ? 1e3 : 1):N0} |"));
     }
 
     private static void Row(string what, List<Sample> samples, Func<Sample, double> figure)
@@ -133,7 +141,7 @@ internal static class Soak
 
     private static double Median(List<Sample> samples, Func<Sample, double> figure) => samples.Select(figure).Order().ElementAt(samples.Count / 2);
 
-    private sealed record Sample(TimeSpan At, long Resident, int Files, double Timers)
+    private sealed record Sample(TimeSpan At, long Resident, double? Live, int Files, double Timers)
     {
         public override string ToString() =>
             string.Create(CultureInfo.InvariantCulture, $"{At:mm\\:ss}  {Resident / 1e6:0} MB resident, {Files} open files and sockets, {Timers:0} timers");
