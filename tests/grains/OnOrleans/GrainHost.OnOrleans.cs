@@ -110,6 +110,7 @@ public sealed partial class GrainHost
         collection.AddSingleton<MailBell>();
         collection.AddSingleton<CondemnedGateways>();
         collection.AddSingleton<IInvalidationService, InvalidationService>();
+        collection.AddSingleton<IStoreEpoch, SingleEpoch>();
         collection.AddSingleton<CommitTelling>();
         collection.AddSingleton<ICommitNews>(p => p.GetRequiredService<CommitTelling>());
         collection.AddSingleton<IRevocationService, RevocationService>();
