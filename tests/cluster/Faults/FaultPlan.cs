@@ -109,7 +109,7 @@ internal sealed class FaultPlan(Cluster cluster, History history, Report report,
     private async Task Suspend(Member member, TimeSpan time)
     {
         var from = Clock.Now;
-        member.Process.Suspend();
+        await member.Process.Suspend();
         await Until.Passed(time);
         member.Process.Resume();
         history.Add(new Fault(member.Name, FaultKind.Suspended, from, Clock.Now));
@@ -121,7 +121,7 @@ internal sealed class FaultPlan(Cluster cluster, History history, Report report,
         for (var attempt = 0; attempt < 200; attempt++)
         {
             var from = Clock.Now;
-            member.Process.Suspend();
+            await member.Process.Suspend();
             var caught = await cluster.OpenTransactions(member) > 0;
             if (caught)
                 await Until.Passed(LongerThanALease);

@@ -79,10 +79,11 @@ public sealed class SharedLimitTests(ITestOutputHelper output) : IAsyncLifetime
         await Ended(first, Stop);
         await Until.Passed(TimeSpan.FromSeconds(5));
 
-        void Cut()
+        Task Cut()
         {
             third.Data.Cut();
             third.Listen.Cut();
+            return Task.CompletedTask;
         }
 
         void Mend()
@@ -110,10 +111,10 @@ public sealed class SharedLimitTests(ITestOutputHelper output) : IAsyncLifetime
     }
 
     /// <summary>A gateway is without its lease: an even share, from the end of the lease until it has told how much it holds, and others have made room.</summary>
-    private async Task Without(Member gateway, Action begin, Action end)
+    private async Task Without(Member gateway, Func<Task> begin, Action end)
     {
         var at = Clock.Now;
-        begin();
+        await begin();
         await Until.Passed(Lease + Patience);
         end();
         stated.Add((new Allowance(at + Lease - Renewal - Patience, Clock.Now + Settling, 1.0 / 3), gateway.Name));

@@ -126,9 +126,24 @@ internal sealed class ClusterProcess : IAsyncDisposable
         await process.WaitForExitAsync();
     }
 
-    public void Suspend() => Signals.Suspend(Id);
+    /// <summary>Returns when nothing of it runs any more.</summary>
+    public async Task Suspend()
+    {
+        Signals.Suspend(Id);
+        await Until.Holds(() => IsSuspended, $"{Name} is suspended");
+    }
 
-    public void Resume() => Signals.Resume(Id);
+    /// <summary>Lets it go on. Throws where somebody else has: what was to be seen of a suspended process was not.</summary>
+    public void Resume()
+    {
+        var was = IsSuspended;
+        Signals.Resume(Id);
+        // The kernel does so to the stopped members of a job whose shell ends, with a hangup that nohup has them ignore.
+        if (!was)
+            throw new InvalidOperationException($"{Name} was suspended, and continued by somebody else: were these tests started by a shell that has ended since?");
+    }
+
+    private bool IsSuspended => File.ReadAllText($"/proc/{Id}/stat").Split(") ")[^1].StartsWith('T');
 
     public async ValueTask DisposeAsync()
     {

@@ -143,7 +143,7 @@ public sealed class StoryTests(Town town) : IClassFixture<Town>
         var grant = await town.Window(alice, order);
         var arrived = town.Arrived(order);
         var silent = town.Cluster.Gateways[1].Process;
-        silent.Suspend();
+        await silent.Suspend();
         try
         {
             var revoked = await town.Ask(0, town.Dave, "DELETE", $"grants/{grant}", new { reason = "that will do" });
