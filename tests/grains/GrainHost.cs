@@ -25,7 +25,7 @@ public sealed partial class GrainHost : IAsyncDisposable
 
     public IAuditStore Audit => services.GetRequiredService<IAuditStore>();
 
-    public SlowObserver Seen => services.GetRequiredService<SlowObserver>();
+    public SlowObserver Observer => services.GetRequiredService<SlowObserver>();
 
     public DecisionHub Decisions => services.GetRequiredService<DecisionHub>();
 
@@ -95,23 +95,15 @@ public sealed partial class GrainHost : IAsyncDisposable
         return all.ToImmutable();
     }
 
-    /// <summary>Remembers each new grant; takes its time over it, as a busy gateway may, where told to.</summary>
+    /// <summary>Takes its time over each new grant, as a busy gateway may, where told to.</summary>
     public sealed class SlowObserver : ICommitObserver
     {
-        private readonly ConcurrentDictionary<string, bool> grants = new(StringComparer.Ordinal);
-
         public bool IsSlow { get; set; }
-
-        public bool Has(string grantId) => grants.ContainsKey(grantId);
 
         public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages)
         {
-            foreach (var shown in messages.OfType<OutboxMessage.ShowGrant>())
-            {
-                if (IsSlow && !grants.ContainsKey(shown.Grant.Id))
-                    Thread.SpinWait(1_000_000);
-                grants[shown.Grant.Id] = true;
-            }
+            if (IsSlow && messages.Any(m => m is OutboxMessage.ShowGrant))
+                Thread.SpinWait(1_000_000);
         }
     }
 

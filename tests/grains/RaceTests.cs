@@ -183,10 +183,12 @@ public sealed class RaceTests
 
     [Theory]
     [MemberData(nameof(Stores))]
-    public async Task Whoever_is_woken_by_an_approval_finds_every_observer_told_of_its_grant(string store)
+    public async Task Whoever_is_woken_by_an_approval_and_reads_finds_its_grant(string store)
     {
         await using var host = await GrainHost.StartAsync(store);
-        host.Seen.IsSlow = true;
+        // While observers are still being told, another process, or the search of a shared store that comes every two seconds, may
+        // deliver what follows from the grant and wake whoever waits: they may not have heard of it then, but it is there to be read.
+        host.Observer.IsSlow = true;
         await EachAsync(
             host,
             async n =>
@@ -194,8 +196,9 @@ public sealed class RaceTests
                 var ask = AskOf(n) with { Terms = Sample.Terms() with { Automatic = true } };
                 using var held = host.Decisions.Subscribe(ask.RequestId);
                 await host.Principal(ask.CallerKey).Ask(new AskCommand(ask, null));
+                host.Time.Advance(TimeSpan.FromSeconds(2));
                 await held.Ended;
-                Assert.True(host.Seen.Has(Grant.IdFor(ask.RequestId)));
+                Assert.Contains((await host.Principal(ask.CallerKey).GetView()).Grants, g => g.Grant.RequestId == ask.RequestId);
             },
             Rounds / 10);
     }

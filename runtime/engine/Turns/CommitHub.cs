@@ -43,7 +43,8 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
     /// <param name="told">Whether the other processes have its news already.</param>
     public void Publish(GrainId grain, GrainWrite write, bool told)
     {
-        // Observers first: what follows from a message (a request confirmed, its caller woken) must find them told.
+        // Observers first: what follows from a message (a request confirmed, its caller woken) then finds them told. Mostly: whoever
+        // searches a shared store, here or in another process, may find the message sooner. So who is woken may not rely on it.
         Tell(grain, write);
         foreach (var message in write.News)
             TellNews(grain, message, told);

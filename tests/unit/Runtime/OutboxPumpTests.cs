@@ -271,6 +271,29 @@ public class OutboxPumpTests
         Assert.Equal(1, await engine.Tally("one").Get());
     }
 
+    // Of a store that processes share, a search may find the message before its turn has told anybody.
+    [Theory]
+    [InlineData("memory")]
+    [InlineData("sqlite")]
+    public async Task What_a_turn_sends_goes_out_once_observers_have_heard_of_it(string store)
+    {
+        var observer = new Observer { Takes = 1_000_000 };
+        await using var engine = await EngineHarness.StartAsync(store, add: s => s.AddSingleton<ICommitObserver>(observer));
+        await engine.Pump.WhenIdleAsync();
+        var early = new ConcurrentQueue<GrainId>();
+        engine.OnDeliver = (source, _) =>
+        {
+            if (observer.Seen.All(s => s.Item1 != source))
+                early.Enqueue(source);
+            return Task.CompletedTask;
+        };
+        for (var i = 0; i < 10; i++)
+            await engine.Tally($"g{i}").Send(1, Samples.Command(i));
+        await engine.Pump.WhenIdleAsync();
+        Assert.Equal(10, engine.Delivered.Count);
+        Assert.Empty(early);
+    }
+
     private sealed class Epoch : IStoreEpoch
     {
         private volatile string current = "1";
@@ -292,7 +315,14 @@ public class OutboxPumpTests
     {
         public ConcurrentQueue<(GrainId, IReadOnlyList<OutboxMessage>)> Seen { get; } = [];
 
-        public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages) => Seen.Enqueue((source, messages));
+        /// <summary>Turns of a loop before it has heard.</summary>
+        public int Takes { get; init; }
+
+        public void Committed(GrainId source, IReadOnlyList<OutboxMessage> messages)
+        {
+            Thread.SpinWait(Takes);
+            Seen.Enqueue((source, messages));
+        }
     }
 
     private sealed class News : ICommitNews
