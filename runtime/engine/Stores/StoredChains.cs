@@ -15,14 +15,7 @@ internal interface ISqlReads
 internal static class StoredChains
 {
     /// <summary>Where a chain (<c>$1</c>) ends.</summary>
-    public const string HeadSql =
-        """
-        SELECT h.seq, h.hash FROM (
-            SELECT r.seq, r.hash FROM (SELECT seq, hash FROM audit_entries WHERE source = $1 ORDER BY seq DESC LIMIT 1) r
-            UNION ALL
-            SELECT s.last_seq, s.hash FROM (SELECT last_seq, hash FROM audit_segments WHERE source = $1 ORDER BY first_seq DESC LIMIT 1) s) h
-        ORDER BY h.seq DESC LIMIT 1
-        """;
+    public static readonly string HeadSql = HeadSqlOf("$1");
 
     /// <summary>A segment, by its chain (<c>$1</c>) and its first entry's number (<c>$2</c>), for <see cref="Segment"/>.</summary>
     public const string SegmentSql = "SELECT first_seq, last_seq, hash, bodies FROM audit_segments WHERE source = $1 AND first_seq = $2";
@@ -41,6 +34,16 @@ internal static class StoredChains
         UNION ALL
         SELECT n.first_seq, n.last_seq, n.hash, NULL, n.bodies FROM next n WHERE (SELECT count(*) FROM rows_before) < 500
         ORDER BY 1
+        """;
+
+    /// <summary>Where the chain of this name (an expression) ends.</summary>
+    public static string HeadSqlOf(string chain) =>
+        $"""
+        SELECT h.seq, h.hash FROM (
+            SELECT r.seq, r.hash FROM (SELECT seq, hash FROM audit_entries WHERE source = {chain} ORDER BY seq DESC LIMIT 1) r
+            UNION ALL
+            SELECT s.last_seq, s.hash FROM (SELECT last_seq, hash FROM audit_segments WHERE source = {chain} ORDER BY first_seq DESC LIMIT 1) s) h
+        ORDER BY h.seq DESC LIMIT 1
         """;
 
     /// <summary>Reads <see cref="HeadSql"/>.</summary>

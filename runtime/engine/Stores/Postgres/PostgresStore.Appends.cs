@@ -20,14 +20,9 @@ internal sealed partial class PostgresStore
     private const string LockChains = "SELECT pg_advisory_xact_lock(hashtextextended(w.source, 0)) FROM unnest($1::text[]) AS w(source)";
 
     // Nothing, where what it follows is not the last of a row or of a segment: nearly always it is.
-    private const string AppendSegment =
-        """
-        WITH follows AS (
-            SELECT 1 WHERE $2 = 0
-                OR EXISTS (SELECT 1 FROM audit_entries e WHERE e.source = $1 AND e.seq = $2 AND e.hash = $3)
-                OR EXISTS (
-                    SELECT 1 FROM (SELECT last_seq, hash FROM audit_segments WHERE source = $1 AND first_seq <= $2 ORDER BY first_seq DESC LIMIT 1) s
-                    WHERE s.last_seq = $2 AND s.hash = $3)),
+    private static readonly string AppendSegment =
+        $"""
+        WITH follows AS (SELECT 1 WHERE $2 = 0 OR {IsThere("$1", "$2", "$3")}),
         added AS (
             INSERT INTO audit_segments (source, first_seq, last_seq, hash, from_at, to_at, types, filter, bodies)
             SELECT $1, $2 + 1, $4, $5, $6, $7, $8, $9, $10 FROM follows RETURNING 1),
@@ -37,14 +32,18 @@ internal sealed partial class PostgresStore
         SELECT count(*) FROM added
         """;
 
-    private const string CountFollowed =
-        """
-        SELECT count(*) FROM unnest($1::text[], $2::bigint[], $3::text[]) AS w(source, seq, hash)
-        WHERE EXISTS (SELECT 1 FROM audit_entries e WHERE e.source = w.source COLLATE "C" AND e.seq = w.seq AND e.hash = w.hash)
+    private static readonly string CountFollowed =
+        $"""
+        SELECT count(*) FROM unnest($1::text[], $2::bigint[], $3::text[]) AS w(source, seq, hash) WHERE {IsThere("w.source COLLATE \"C\"", "w.seq", "w.hash")}
+        """;
+
+    /// <summary>Whether a chain has this number with this hash, as a row or as the last of a segment.</summary>
+    private static string IsThere(string source, string number, string hash) =>
+        $"""
+        (EXISTS (SELECT 1 FROM audit_entries e WHERE e.source = {source} AND e.seq = {number} AND e.hash = {hash})
             OR EXISTS (
-                SELECT 1 FROM (
-                    SELECT last_seq, hash FROM audit_segments g WHERE g.source = w.source COLLATE "C" AND g.first_seq <= w.seq ORDER BY g.first_seq DESC LIMIT 1) s
-                WHERE s.last_seq = w.seq AND s.hash = w.hash)
+                SELECT 1 FROM (SELECT last_seq, hash FROM audit_segments g WHERE g.source = {source} AND g.first_seq <= {number} ORDER BY g.first_seq DESC LIMIT 1) s
+                WHERE s.last_seq = {number} AND s.hash = {hash}))
         """;
 
     private static List<AuditSegment>? PackJournal(IReadOnlyList<AuditEntry> entries) =>

@@ -10,6 +10,21 @@ internal sealed partial class PostgresStore : IAuditStore, ISqlReads
     private const int AuditPage = 500;
     private const string AuditColumns = "e.source, e.seq, e.hash, e.body";
 
+    // From one source to the next by the indexes: as fast with long chains as with short ones.
+    private static readonly string Sources =
+        $"""
+        WITH RECURSIVE chains(source, n) AS (
+            SELECT least(
+                (SELECT source FROM audit_entries WHERE source > $1 ORDER BY source LIMIT 1),
+                (SELECT source FROM audit_segments WHERE source > $1 ORDER BY source LIMIT 1)), 1
+            UNION ALL
+            SELECT least(
+                (SELECT e.source FROM audit_entries e WHERE e.source > c.source ORDER BY e.source LIMIT 1),
+                (SELECT e.source FROM audit_segments e WHERE e.source > c.source ORDER BY e.source LIMIT 1)), n + 1
+            FROM chains c WHERE c.source IS NOT NULL AND n < $2)
+        SELECT chains.source, head.seq, head.hash FROM chains CROSS JOIN LATERAL ({StoredChains.HeadSqlOf("chains.source")}) head ORDER BY chains.source
+        """;
+
     public async Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken = default)
     {
         // On the caller's thread, before anything waits for a connection.
@@ -48,29 +63,7 @@ internal sealed partial class PostgresStore : IAuditStore, ISqlReads
         var after = "";
         while (true)
         {
-            // From one source to the next by the indexes: as fast with long chains as with short ones.
-            var page = await AllAsync(
-                """
-                WITH RECURSIVE s(source, n) AS (
-                    SELECT least(
-                        (SELECT source FROM audit_entries WHERE source > $1 ORDER BY source LIMIT 1),
-                        (SELECT source FROM audit_segments WHERE source > $1 ORDER BY source LIMIT 1)), 1
-                    UNION ALL
-                    SELECT least(
-                        (SELECT e.source FROM audit_entries e WHERE e.source > s.source ORDER BY e.source LIMIT 1),
-                        (SELECT e.source FROM audit_segments e WHERE e.source > s.source ORDER BY e.source LIMIT 1)), n + 1
-                    FROM s WHERE s.source IS NOT NULL AND n < $2)
-                SELECT s.source, l.seq, l.hash FROM s
-                CROSS JOIN LATERAL (
-                    (SELECT e.seq, e.hash FROM audit_entries e WHERE e.source = s.source ORDER BY e.seq DESC LIMIT 1)
-                    UNION ALL
-                    (SELECT e.last_seq, e.hash FROM audit_segments e WHERE e.source = s.source ORDER BY e.first_seq DESC LIMIT 1)
-                    ORDER BY 1 DESC LIMIT 1) l
-                ORDER BY s.source
-                """,
-                r => new AuditSource(r.GetString(0), new ChainHead(r.GetInt64(1), r.GetString(2))),
-                cancellationToken,
-                after, AuditPage);
+            var page = await AllAsync(Sources, r => new AuditSource(r.GetString(0), new ChainHead(r.GetInt64(1), r.GetString(2))), cancellationToken, after, AuditPage);
             foreach (var source in page)
                 yield return source;
             if (page.Count < AuditPage)
