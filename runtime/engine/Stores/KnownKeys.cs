@@ -29,24 +29,27 @@ internal sealed class KnownKeys
             return keys.Contains(key);
     }
 
-    /// <summary>Of the values of these entries those that are not known to be held, each once, in the order of their digests.</summary>
-    public IReadOnlyCollection<PersonalValue> Unknown(IReadOnlyList<AuditEntry> entries)
+    /// <summary>
+    /// Of the values of these entries those that are not known to be held, each once, in the order of their digests; with those found
+    /// before, where there are some: to these it adds.
+    /// </summary>
+    public SortedDictionary<string, PersonalValue> Unknown(IReadOnlyList<AuditEntry> entries, SortedDictionary<string, PersonalValue>? before = null)
     {
-        SortedDictionary<string, PersonalValue>? unknown = null;
+        var unknown = before ?? new SortedDictionary<string, PersonalValue>(StringComparer.Ordinal);
         lock (gate)
         {
             foreach (var value in entries is SealedRun run ? run.Values : entries.SelectMany(e => e.Values))
             {
                 // The latest act speaks for the others.
                 if (!acted.Contains(value.Digest) && !(value.ActedAt == 0 && keys.Contains(value.Digest))
-                    && !(unknown is not null && unknown.TryGetValue(value.Digest, out var other) && other.ActedAt >= value.ActedAt))
+                    && !(unknown.TryGetValue(value.Digest, out var other) && other.ActedAt >= value.ActedAt))
                 {
-                    (unknown ??= new SortedDictionary<string, PersonalValue>(StringComparer.Ordinal))[value.Digest] = value;
+                    unknown[value.Digest] = value;
                 }
             }
         }
 
-        return unknown is null ? [] : unknown.Values;
+        return unknown;
     }
 
     /// <summary>These are committed.</summary>

@@ -53,7 +53,7 @@ internal sealed partial class PostgresStore
     private async Task<bool> TryAppendAsync(List<AuditSegment> segments, IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken)
     {
         var generation = known.Generation;
-        var values = known.Unknown(entries);
+        var values = known.Unknown(entries).Values;
         var followed = new AuditLink(segments[0].Source, segments[0].First - 1, AuditLink.OfRun(entries) is [var link] ? link.Hash : "");
         var added = await TryUseAsync(
             async connection =>

@@ -42,7 +42,7 @@ internal sealed class PostgresWrite(KnownKeys known)
     private readonly List<(string Sql, object[] Values)> others = [];
     private readonly long generation = known.Generation;
     private readonly List<string> learned = [];
-    private readonly Dictionary<string, PersonalValue> held = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, PersonalValue> unknown = new(StringComparer.Ordinal);
     private readonly List<(GrainId Grain, long Version, string State)> states = [];
     private readonly List<(GrainId Grain, string Name)> removed = [];
     private readonly List<string> ended = [];
@@ -89,19 +89,14 @@ internal sealed class PostgresWrite(KnownKeys known)
                 Put(Mentions, $"{place} {mention}", new([mention, entry.Source], [facts.At.UtcTicks, entry.Sequence]));
         }
 
-        foreach (var value in known.Unknown(entries))
-        {
-            // The latest act speaks for the others.
-            if (held.TryGetValue(value.Digest, out var other) && other.ActedAt >= value.ActedAt)
-                continue;
-            held[value.Digest] = value;
-            Put(Values, value.Digest, new([value.Digest, value.Value], [value.ActedAt]));
-        }
+        known.Unknown(entries, unknown);
     }
 
     /// <summary>The statement.</summary>
     public NpgsqlBatchCommand Build()
     {
+        foreach (var value in unknown.Values)
+            Put(Values, value.Digest, new([value.Digest, value.Value], [value.ActedAt]));
         var sql = new StringBuilder();
         var values = new List<object>();
         var separator = "WITH ";
@@ -149,7 +144,7 @@ internal sealed class PostgresWrite(KnownKeys known)
     public void Committed()
     {
         known.Add(learned);
-        known.Add(held.Values, generation);
+        known.Add(unknown.Values, generation);
     }
 
     /// <summary>A status as columns hold it.</summary>

@@ -21,7 +21,7 @@ internal sealed partial class SqliteStore : IAuditStore, ISqlReads
         }
 
         var generation = knownValues.Generation;
-        var values = knownValues.Unknown(entries);
+        var values = knownValues.Unknown(entries).Values;
         if (await writer.WriteAsync(db => AppendSegments(db, segments, entries, values), cancellationToken))
             knownValues.Add(values, generation);
     }
