@@ -47,11 +47,11 @@ internal sealed record CallFacts(
         run.Open(at);
         run.Text("action", Action);
         if (!Caller.Actors.IsDefaultOrEmpty)
-            run.Personal("actors", Joined(Caller.Actors));
+            run.Personal("actors", PersonalValue.Of(Caller.Actors));
         run.Personal("address", Origin.Address?.ToString());
         run.Text("api", Api);
         if (!Caller.Excluded.IsDefaultOrEmpty)
-            run.Personal("behind", Joined(Caller.Excluded));
+            run.Personal("behind", PersonalValue.Of(Caller.Excluded));
         run.Text("country", Origin.Country.ToString());
         if (outcome is not null)
         {
@@ -79,17 +79,13 @@ internal sealed record CallFacts(
         run.Close(type);
     }
 
-    private static string Joined(ImmutableArray<PrincipalId> names) => names.Length == 1 ? names[0].ToString() : string.Join('^', names);
-
     /// <summary>The entry.</summary>
     public AuditDraft Draft(string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more)
     {
         var fields = ImmutableArray.CreateBuilder<AuditField>(MostFields);
         fields.Add(new("principal", Caller.Principal.Value, Personal: true));
-        if (!Caller.Actors.IsDefaultOrEmpty)
-            fields.Add(new("actors", string.Join('^', Caller.Actors), Personal: true));
-        if (!Caller.Excluded.IsDefaultOrEmpty)
-            fields.Add(new("behind", string.Join('^', Caller.Excluded), Personal: true));
+        fields.AddRange(AuditField.People("actors", Caller.Actors));
+        fields.AddRange(AuditField.People("behind", Caller.Excluded));
         Add("address", Origin.Address?.ToString(), personal: true);
         Add("country", Origin.Country.ToString());
         Add("api", Api);

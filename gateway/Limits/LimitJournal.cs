@@ -84,7 +84,7 @@ internal sealed class LimitJournal(GatewayJournal journal, TimeProvider time) : 
         public AuditDraft Draft(string type, DateTimeOffset startedAt, ExecutionOutcome? outcome, AuditField? more) => new(type,
         [
             .. AuditField.Optional("principal", count.Caller?.Principal.Value, personal: true),
-            .. AuditField.Optional("actors", count.Caller is { Actors.IsDefaultOrEmpty: false } caller ? string.Join('^', caller.Actors) : null, personal: true),
+            .. AuditField.People("actors", count.Caller?.Actors ?? []),
             .. AuditField.Optional("api", api, personal: false),
             new AuditField("limit", limit),
             new AuditField("refused", count.Refused.ToString()),

@@ -169,8 +169,8 @@ public sealed partial class RequestMachine
     [
         new("request", ask.RequestId),
         new("principal", ask.Principal.Value, Personal: true),
-        .. AuditField.Optional("actors", ask.Actors.IsEmpty ? null : string.Join('^', ask.Actors), personal: true),
-        .. AuditField.Optional("behind", ask.Excluded.IsDefaultOrEmpty ? null : string.Join('^', ask.Excluded), personal: true),
+        .. AuditField.People("actors", ask.Actors),
+        .. AuditField.People("behind", ask.Excluded),
         new("api", ask.Api),
         new("action", ask.Action),
         .. AuditField.Optional("resource", ask.Resource, personal: true),

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using JitGrains.Identity;
 
 namespace JitGrains.Audit;
 
@@ -126,6 +127,10 @@ public sealed record AuditField([property: Id(0)] string Name, [property: Id(1)]
     public static IEnumerable<AuditField> Optional(string name, string? value, bool personal) =>
         string.IsNullOrEmpty(value) ? [] : [new AuditField(name, value, personal)];
 
+    /// <summary>A field that names people, or none where there are none.</summary>
+    public static IEnumerable<AuditField> People(string name, ImmutableArray<PrincipalId> people) =>
+        people.IsDefaultOrEmpty ? [] : [new AuditField(name, PersonalValue.Of(people), Personal: true)];
+
     /// <summary>A time as entries hold it: UTC, to 100 ns (RFC 3339).</summary>
     internal static string TimeText(DateTimeOffset at) => at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
 }
@@ -158,7 +163,14 @@ public sealed record AuditEntry(
 /// <param name="Value">The value.</param>
 /// <param name="ActedAt">When its person did what the entry tells of, in UTC ticks; 0 where the entry only tells of the person.</param>
 [GenerateSerializer, Alias("jit.PersonalValue")]
-public sealed record PersonalValue([property: Id(0)] string Digest, [property: Id(1)] string Value, [property: Id(2)] long ActedAt = 0);
+public sealed record PersonalValue([property: Id(0)] string Digest, [property: Id(1)] string Value, [property: Id(2)] long ActedAt = 0)
+{
+    /// <summary>What stands between the people that one value names; no principal's name has it.</summary>
+    public const string Separator = "^";
+
+    /// <summary>The value that names these people.</summary>
+    public static string Of(ImmutableArray<PrincipalId> people) => people.Length == 1 ? people[0].Value : string.Join(Separator, people);
+}
 
 /// <summary>Where a chain ends.</summary>
 /// <param name="Sequence">The last entry's number; 0 before the first.</param>

@@ -190,7 +190,7 @@ public sealed partial class PrincipalMachine
         new("request", grant.RequestId),
         new("grant", grant.Id),
         new("principal", grant.Principal.Value, Personal: true),
-        .. AuditField.Optional("actors", grant.Actors.IsEmpty ? null : string.Join('^', grant.Actors), personal: true),
+        .. AuditField.People("actors", grant.Actors),
         new("api", grant.Api),
         new("action", grant.Action),
         .. AuditField.Optional("resource", resource ?? grant.Resource, personal: true),

@@ -8,10 +8,7 @@ namespace JitGrains.Runtime.Engine;
 /// </summary>
 public interface IPersonalValues
 {
-    /// <summary>What stands between the people that one value names.</summary>
-    const char Separator = '^';
-
-    /// <summary>The digests of all values that name this person, alone or among others. Reads every value.</summary>
+    /// <summary>The digests of all values that name this person, alone or among others (<see cref="PersonalValue.Separator"/>). Reads every value.</summary>
     Task<IReadOnlyList<string>> FindAsync(string person, CancellationToken cancellationToken = default);
 
     /// <summary>

@@ -1,3 +1,5 @@
+using JitGrains.Audit;
+
 namespace JitGrains.Runtime.Engine;
 
 internal sealed partial class MemoryStore : IPersonalValues
@@ -9,7 +11,7 @@ internal sealed partial class MemoryStore : IPersonalValues
         lock (gate)
         {
             return Task.FromResult<IReadOnlyList<string>>(
-                [.. personalValues.Values.Where(v => v.Value.Split(IPersonalValues.Separator).Contains(person, StringComparer.Ordinal)).Select(v => v.Digest).Order(StringComparer.Ordinal)]);
+                [.. personalValues.Values.Where(v => v.Value.Split(PersonalValue.Separator).Contains(person, StringComparer.Ordinal)).Select(v => v.Digest).Order(StringComparer.Ordinal)]);
         }
     }
 

@@ -1,3 +1,4 @@
+using JitGrains.Audit;
 using Npgsql;
 
 namespace JitGrains.Runtime.Engine;
@@ -16,11 +17,11 @@ internal sealed partial class PostgresStore : IPersonalValues
             var (last, digests) = await OneAsync(
                 """
                 WITH page AS (SELECT digest, value FROM audit_values WHERE digest > $1 ORDER BY digest LIMIT $3)
-                SELECT max(digest), array_agg(digest ORDER BY digest) FILTER (WHERE strpos('^' || value || '^', '^' || $2 || '^') > 0) FROM page
+                SELECT max(digest), array_agg(digest ORDER BY digest) FILTER (WHERE strpos($4 || value || $4, $4 || $2 || $4) > 0) FROM page
                 """,
                 r => (r.IsDBNull(0) ? null : r.GetString(0), r.IsDBNull(1) ? [] : r.GetFieldValue<string[]>(1)),
                 cancellationToken,
-                after, person, ValuesPage);
+                after, person, ValuesPage, PersonalValue.Separator);
             found.AddRange(digests);
             after = last;
         }

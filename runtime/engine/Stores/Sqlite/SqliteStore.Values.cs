@@ -1,4 +1,5 @@
 using System.Text.Json;
+using JitGrains.Audit;
 
 namespace JitGrains.Runtime.Engine;
 
@@ -6,7 +7,8 @@ internal sealed partial class SqliteStore : IPersonalValues
 {
     public async Task<IReadOnlyList<string>> FindAsync(string person, CancellationToken cancellationToken = default) =>
         await readers.ReadAsync(
-            db => db.All("SELECT digest FROM audit_values WHERE instr('^' || value || '^', '^' || $1 || '^') > 0 ORDER BY digest", r => r.GetString(0), person),
+            db => db.All(
+                "SELECT digest FROM audit_values WHERE instr($2 || value || $2, $2 || $1 || $2) > 0 ORDER BY digest", r => r.GetString(0), person, PersonalValue.Separator),
             cancellationToken);
 
     public async Task EraseAsync(IReadOnlyCollection<string> digests, DateTimeOffset at, CancellationToken cancellationToken = default)
