@@ -8,12 +8,16 @@ namespace JitGrains.Bench;
 /// </summary>
 internal static class Soak
 {
-    private const string Live = "live";
-
-    private static readonly (string Name, string Shown)[] Leftovers =
+    private static readonly (string Shown, Func<OtlpReceiver, double> Figure)[] Leftovers =
     [
-        (Live, "live objects, KB"), ("jitgrains.gateway.calls", "calls being served"), ("jitgrains.gateway.held", "callers held"), ("jitgrains.gateway.journal.pending", "journal entries not durable"),
-        ("kestrel.active_connections", "connections of callers"), ("http.client.open_connections", "connections to upstreams"), ("jitgrains.gateway.upstream.connections", "those for plain calls"), ("dotnet.timer.count", "timers"),
+        ("live objects, KB", m => LiveBytes(m) / 1e3),
+        ("calls being served", Metric("jitgrains.gateway.calls")),
+        ("callers held", Metric("jitgrains.gateway.held")),
+        ("journal entries not durable", Metric("jitgrains.gateway.journal.pending")),
+        ("connections of callers", Metric("kestrel.active_connections")),
+        ("connections to upstreams", Metric("http.client.open_connections")),
+        ("those for plain calls", Metric("jitgrains.gateway.upstream.connections")),
+        ("timers", Metric("dotnet.timer.count")),
     ];
 
     public static async Task<int> RunAsync(TimeSpan duration)
@@ -90,7 +94,7 @@ internal static class Soak
     }
 
     /// <summary>What there is when nobody calls: after the longest that anything is kept for (connections to upstreams, a minute).</summary>
-    private static async Task<Dictionary<string, double>> IdleAsync(Gateway gateway, OtlpReceiver metrics)
+    private static async Task<double[]> IdleAsync(Gateway gateway, OtlpReceiver metrics)
     {
         using var wait = new PeriodicTimer(TimeSpan.FromSeconds(75));
         await wait.WaitForNextTickAsync();
@@ -98,15 +102,17 @@ internal static class Soak
         metrics.Forget();
         using var next = new PeriodicTimer(TimeSpan.FromSeconds(5));
         await next.WaitForNextTickAsync();
-        return Leftovers.ToDictionary(l => l.Name, l => l.Name == Live ? LiveBytes(metrics) : metrics[l.Name] ?? 0, StringComparer.Ordinal);
+        return [.. Leftovers.Select(l => l.Figure(metrics))];
     }
+
+    private static Func<OtlpReceiver, double> Metric(string name) => metrics => metrics[name] ?? 0;
 
     /// <summary>As of the last collection: what it left without the gaps between, which stay where objects are large.</summary>
     private static double LiveBytes(OtlpReceiver metrics) =>
         (metrics["dotnet.gc.last_collection.heap.size"] ?? 0) - (metrics["dotnet.gc.last_collection.heap.fragmentation.size"] ?? 0);
 
     private static void Print(
-        SoakTraffic traffic, List<Sample> samples, int reloads, int gatewayRestarts, int upstreamRestarts, Dictionary<string, double> before, Dictionary<string, double> after)
+        SoakTraffic traffic, List<Sample> samples, int reloads, int gatewayRestarts, int upstreamRestarts, double[] before, double[] after)
     {
         Console.WriteLine();
         Console.WriteLine("| what | how often |");
@@ -132,8 +138,8 @@ internal static class Soak
         Console.WriteLine();
         Console.WriteLine("| with nobody there | before | after |");
         Console.WriteLine("|---|---:|---:|");
-        foreach (var (name, shown) in Leftovers)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {shown} | {before[name] / (name == Live ? 1e3 : 1):N0} | {after[name] / (name == Live ? 1e3 : 1):N0} |"));
+        foreach (var ((shown, _), first, last) in Leftovers.Zip(before, after))
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {shown} | {first:N0} | {last:N0} |"));
     }
 
     private static void Row(string what, List<Sample> samples, Func<Sample, double> figure)
