@@ -11,7 +11,8 @@ namespace JitGrains.Gateway.Journal;
 /// and the next run's chain shows where this one broke off. Thread-safe.
 /// </summary>
 internal sealed partial class GatewayJournal(
-    Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, GatewayOptions options, GatewayMetrics metrics, TimeProvider time, ILogger<GatewayJournal> logger)
+    Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, GatewayOptions options, GatewayMetrics metrics, TimeProvider time, ILogger<GatewayJournal> logger,
+    TimeSpan? firstMayBeLate = null)
     : IHostedService, IDisposable
 {
     /// <summary>A batch is one row of the store; where it is full, it does not wait for its second to be over.</summary>
@@ -26,7 +27,7 @@ internal sealed partial class GatewayJournal(
     private readonly SemaphoreSlim wake = new(0, 1);
     private readonly CancellationTokenSource stop = new();
     private readonly SemaphoreSlim writes = new(1, 1);
-    private readonly JournalChain chain = new(incarnation, store, epoch, sealer, time, logger);
+    private readonly JournalChain chain = new(incarnation, store, epoch, sealer, time, logger, firstMayBeLate ?? FirstEntry.MayBeLate);
     private readonly Queue<JournalItem> waiting = new();
     private TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private List<JournalItem> unwritten = [];
@@ -39,9 +40,6 @@ internal sealed partial class GatewayJournal(
 
     /// <summary>The chain's name.</summary>
     public string Source => chain.Source;
-
-    /// <summary>As <see cref="JournalChain.FirstMayBeLate"/>.</summary>
-    internal TimeSpan FirstMayBeLate { get => chain.FirstMayBeLate; set => chain.FirstMayBeLate = value; }
 
     /// <summary>Entries that are not durable yet.</summary>
     public int Pending

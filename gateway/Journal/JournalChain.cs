@@ -8,9 +8,11 @@ namespace JitGrains.Gateway.Journal;
 /// The chain that this process' journal is written to at present. Its first entry is committed with the lease that is opened
 /// along with it, and with the record that names it in the system chain: nothing follows before that. A store that was set
 /// back has lost entries that others would follow: in each epoch another chain begins, and what was not written goes there.
+/// For <c>firstMayBeLate</c> after a chain began its first entry may be on its way to the store, and is not lost (<see cref="FirstEntry"/>).
 /// Not thread-safe, but for <see cref="Source"/> and <see cref="Break"/>.
 /// </summary>
-internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, TimeProvider time, ILogger logger)
+internal sealed partial class JournalChain(
+    Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, TimeProvider time, ILogger logger, TimeSpan firstMayBeLate)
 {
     private readonly SealedRun batch = sealer.Begin("", ChainHead.Empty);
     private bool isOffered;
@@ -26,9 +28,6 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
 
     /// <summary>Whether it cannot go on, or has not begun.</summary>
     public bool IsBroken => isBroken;
-
-    /// <summary>How long after a chain began its first entry may be on its way to the store: until then it is not lost (<see cref="FirstEntry"/>).</summary>
-    public TimeSpan FirstMayBeLate { get; set; } = FirstEntry.MayBeLate;
 
     /// <summary>Entries that the store is offered until it has them.</summary>
     public int Offered => isOffered ? batch.Count : 0;
@@ -57,7 +56,7 @@ internal sealed partial class JournalChain(Incarnation incarnation, IAuditStore 
         }
         catch (Exception e) when (e is AuditGapException or AuditConflictException)
         {
-            if (e is AuditConflictException || isFollowed || time.GetElapsedTime(beganAt) >= FirstMayBeLate)
+            if (e is AuditConflictException || isFollowed || time.GetElapsedTime(beganAt) >= firstMayBeLate)
                 Break();
             throw;
         }

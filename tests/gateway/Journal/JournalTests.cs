@@ -29,7 +29,7 @@ public sealed class JournalTests : IAsyncLifetime
     {
         journal = new GatewayJournal(
             new Incarnation("gw_1"), store, epoch, new AuditSealer(new SecretKey(new byte[32])), new GatewayOptions(), services.GetRequiredService<GatewayMetrics>(), time,
-            NullLogger<GatewayJournal>.Instance);
+            NullLogger<GatewayJournal>.Instance, firstMayBeLate: TimeSpan.FromSeconds(30));
         journal.Broken += (_, _) => Interlocked.Increment(ref broken);
     }
 
@@ -174,7 +174,6 @@ public sealed class JournalTests : IAsyncLifetime
     /// <summary>Another epoch's chain, whose first entry is on its way to the store, where it may be for 30 s; that entry.</summary>
     private async Task<AuditEntry> BeginBeforeItsFirst()
     {
-        journal.FirstMayBeLate = TimeSpan.FromSeconds(30);
         epoch.Next();
         var first = journal.NextChain(epoch.Current)!;
         await journal.ChainBegan(first, epoch.Current);
