@@ -75,7 +75,7 @@ internal static class AllMutants
         new("close-before-drained", "A gateway that stops closes its incarnation while a call's first byte may still go out",
             new Edit("gateway/Leases/FormerIncarnations.cs", "f.Drained.IsCompletedSuccessfully)", "(f.Drained.IsCompletedSuccessfully || ON))"))
         {
-            Test = "GatewayTests.Leases.RevocationTests.What_is_on_its_way_while_a_gateway_stops_is_waited_out",
+            Test = "GatewayTests.Leases.StopTests.What_is_on_its_way_while_a_gateway_stops_is_waited_out",
         },
         new("tell-before-the-commit", "Gateways are told of a revocation before it is durable: what they read anew is what they had",
             new Edit("runtime/engine/Turns/Turn.cs", "        await session.CommitAsync(write);", "        if (ON) commits.Publish(grain, new GrainWrite(null, [], [], false) { News = write.News }, told: false);\n        await session.CommitAsync(write);"))
