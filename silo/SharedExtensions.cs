@@ -65,6 +65,9 @@ public static class SharedExtensions
         services.AddSingleton<ICommitNews, ClusterNews>();
         services.TryAddSingleton(LeaseTime.Machine);
         services.AddSingleton(new MailSeal(keys.PayloadBinding));
+        services.AddSingleton<AnswerLines>();
+        services.AddSingleton<IAnswerLines>(p => p.GetRequiredService<AnswerLines>());
+        services.AddHostedService(p => p.GetRequiredService<AnswerLines>());
         services.AddSingleton<MailBell>();
         services.AddSingleton<CondemnedGateways>();
         services.AddSingleton<IInvalidationService, InvalidationService>();

@@ -103,6 +103,7 @@ public static class SiloExtensions
         SignInEndpoints.Map(endpoints);
         KeyEndpoints.Map(api);
         HealthEndpoints.Map(endpoints);
+        AnswerEndpoint.Map(endpoints);
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         if (endpoints.ServiceProvider.GetService<DevelopmentIssuer>() is { } issuer)
             DevIssuerEndpoints.Map(endpoints, issuer, endpoints.ServiceProvider.GetRequiredService<TimeProvider>(), endpoints.ServiceProvider.GetRequiredService<IIdGenerator>(), endpoints.ServiceProvider.GetRequiredService<Limiting>());
@@ -116,6 +117,7 @@ public static class SiloExtensions
     public static IApplicationBuilder UseSilo(this IApplicationBuilder app)
     {
         app.UseMiddleware<ProblemMiddleware>();
+        app.UseWebSockets();
         app.UseRouting();
         app.UseEndpoints(static endpoints => endpoints.MapSilo());
         return app;

@@ -29,6 +29,12 @@ public sealed record SiloOptions
     /// <summary>The address under which people reach the control plane; links are built from it only. Default: none, and so no links.</summary>
     public Uri? PublicUrl { get; init; }
 
+    /// <summary>
+    /// Where gateways reach this very silo's control plane, not whatever balances load: there they acknowledge revocations, and not through
+    /// the database. Default: none, and so through the database.
+    /// </summary>
+    public Uri? AnswerUrl { get; init; }
+
     /// <summary>A policy file, or a folder of them (<c>*.yaml</c>, <c>*.yml</c>).</summary>
     public string Policy { get; init; } = "";
 
@@ -84,6 +90,7 @@ public sealed record SiloOptions
         Operators = [.. Bind<List<string>>(section, nameof(Operators), problems) ?? []],
         Auditors = [.. Bind<List<string>>(section, nameof(Auditors), problems) ?? []],
         PublicUrl = Address(section, nameof(PublicUrl), problems),
+        AnswerUrl = Address(section, nameof(AnswerUrl), problems),
         Policy = section[nameof(Policy)] ?? "",
         PolicyForce = bool.TryParse(section[nameof(PolicyForce)], out var force) && force,
         SignIn = Bind<SignInOptions>(section, nameof(SignIn), problems) ?? new SignInOptions(),
@@ -104,8 +111,14 @@ public sealed record SiloOptions
                 .Select(g => $"{name}: '{g}' is not realm:group, such as dev:managers."));
         }
 
-        if (PublicUrl is { } url && (!url.IsAbsoluteUri || url.Scheme is not ("http" or "https") || url.Query.Length > 0 || url.Fragment.Length > 0 || url.UserInfo.Length > 0))
-            problems.Add("PublicUrl is an absolute http or https address without user, query or fragment.");
+        foreach (var (name, url) in new[] { (nameof(PublicUrl), PublicUrl), (nameof(AnswerUrl), AnswerUrl) })
+        {
+            if (url is not null && (!url.IsAbsoluteUri || url.Scheme is not ("http" or "https") || url.Query.Length > 0 || url.Fragment.Length > 0 || url.UserInfo.Length > 0))
+                problems.Add($"{name} is an absolute http or https address without user, query or fragment.");
+        }
+
+        if (AnswerUrl is not null && !Role.RunsSilo())
+            problems.Add("AnswerUrl is for silos: gateways learn it from them.");
         if (string.IsNullOrWhiteSpace(Policy) && !PolicyInStore)
             problems.Add("Policy names a policy file or folder.");
         if (PolicyForce && (!PolicyInStore || Policy.Length == 0 || !Role.RunsSilo()))

@@ -310,7 +310,7 @@ internal sealed partial class LeaseKeeper(
     }
 
     /// <summary>What came by the bus: nothing is read or written for it, and several are at it at once.</summary>
-    private async Task ApplyTold(string incarnation, string id, Invalidation what, string answerTo)
+    private async Task ApplyTold(string incarnation, string id, Invalidation what, AnswerTo answerTo)
     {
         try
         {

@@ -16,20 +16,17 @@ public sealed class MailBell : IDisposable
     private readonly ConcurrentDictionary<string, Acknowledgements> expected = new(StringComparer.Ordinal);
     private readonly IClusterBus bus;
     private readonly MailSeal seal;
+    private readonly IAnswerLines? lines;
     private readonly IDisposable subscription;
 
     /// <summary>Starts to listen for acknowledgements.</summary>
-    public MailBell(IClusterBus bus, MailSeal seal)
+    /// <param name="bus">The bus.</param>
+    /// <param name="seal">Marks what is told, and what answers it.</param>
+    /// <param name="lines">Shorter ways for answers, where there are any.</param>
+    public MailBell(IClusterBus bus, MailSeal seal, IAnswerLines? lines = null)
     {
-        (this.bus, this.seal) = (bus, seal);
-        subscription = bus.Subscribe(BusTopics.Acknowledged, message =>
-        {
-            foreach (var id in seal.Open(message.Topic, message.Key, message.Data)?.Split(',') ?? [])
-            {
-                if (expected.TryGetValue(id, out var acknowledged))
-                    acknowledged.Hear(message.Key);
-            }
-        });
+        (this.bus, this.seal, this.lines) = (bus, seal, lines);
+        subscription = bus.Subscribe(BusTopics.Acknowledged, message => Hear(message.Key, message.Data));
     }
 
     /// <summary>Listens for who acknowledges this mail. Call it before the mail is sent, and <see cref="Forget"/> in the end.</summary>
@@ -50,15 +47,15 @@ public sealed class MailBell : IDisposable
     /// <summary>What tells every gateway; null where it is too much to tell.</summary>
     public BusMessage? Telling(string mail, Invalidation what)
     {
-        var data = seal.Seal(BusTopics.Told, mail, JsonSerializer.Serialize(new ToldText(bus.Address, what), JitJson.Options));
+        var data = seal.Seal(BusTopics.Told, mail, JsonSerializer.Serialize(new ToldText(bus.Address, what, lines?.Own), JitJson.Options));
         return data.Length <= BusMessage.MaxData ? new BusMessage(BusTopics.Told, mail, data) : null;
     }
 
     /// <summary>Has a gateway listen to what is told: the mail's id, what to apply, and whom to answer. The handler must be quick and not throw.</summary>
-    public IDisposable OnTold(Action<string, Invalidation, string> handler) => bus.Subscribe(BusTopics.Told, message =>
+    public IDisposable OnTold(Action<string, Invalidation, AnswerTo> handler) => bus.Subscribe(BusTopics.Told, message =>
     {
         if (seal.Open(message.Topic, message.Key, message.Data) is { } text && Read(text) is { } told)
-            handler(message.Key, told.What, told.AnswerTo);
+            handler(message.Key, told.What, new AnswerTo(told.AnswerTo, told.AnswerUrl));
     });
 
     /// <summary>Tells a gateway that there is mail.</summary>
@@ -67,12 +64,34 @@ public sealed class MailBell : IDisposable
     /// <summary>Says that mail was applied.</summary>
     /// <param name="incarnation">Who has applied it.</param>
     /// <param name="mails">Its ids; no more than fit into a message of the bus.</param>
-    /// <param name="to">The process that asked, or null where that is not known.</param>
-    public void Acknowledge(string incarnation, IEnumerable<string> mails, string? to = null) =>
-        bus.Publish(new BusMessage(BusTopics.Acknowledged, incarnation, seal.Seal(BusTopics.Acknowledged, incarnation, string.Join(',', mails)), to));
+    /// <param name="to">Who asked, or null where that is not known.</param>
+    public void Acknowledge(string incarnation, IEnumerable<string> mails, AnswerTo? to = null)
+    {
+        var text = seal.Seal(BusTopics.Acknowledged, incarnation, string.Join(',', mails));
+        if (to is { Url: { } url, Process: var process } && process != bus.Address && lines?.TrySend(url, $"{incarnation} {text}") == true)
+            return;
+        bus.Publish(new BusMessage(BusTopics.Acknowledged, incarnation, text, to?.Process));
+    }
+
+    /// <summary>An acknowledgement has come by a line; what is none is passed over.</summary>
+    public void Hear(string line)
+    {
+        var space = line.IndexOf(' ', StringComparison.Ordinal);
+        if (space > 0)
+            Hear(line[..space], line[(space + 1)..]);
+    }
 
     /// <inheritdoc/>
     public void Dispose() => subscription.Dispose();
+
+    private void Hear(string incarnation, string? text)
+    {
+        foreach (var id in seal.Open(BusTopics.Acknowledged, incarnation, text)?.Split(',') ?? [])
+        {
+            if (expected.TryGetValue(id, out var acknowledged))
+                acknowledged.Hear(incarnation);
+        }
+    }
 
     private static ToldText? Read(string text)
     {
@@ -87,8 +106,13 @@ public sealed class MailBell : IDisposable
         }
     }
 
-    private sealed record ToldText(string AnswerTo, Invalidation What);
+    private sealed record ToldText(string AnswerTo, Invalidation What, string? AnswerUrl = null);
 }
+
+/// <summary>Who is to hear that something was applied.</summary>
+/// <param name="Process">Its address on the bus.</param>
+/// <param name="Url">Where it is answered without the bus (<see cref="IAnswerLines"/>), or null.</param>
+public readonly record struct AnswerTo(string Process, string? Url);
 
 /// <summary>Who has acknowledged one mail. Thread-safe.</summary>
 public sealed class Acknowledgements

@@ -115,10 +115,17 @@ internal sealed class Cluster : IAsyncDisposable
         process.Set("Database", Through(login, member.WorkRelay));
         process.Set("DatabaseListen", Through(login, member.ListenRelay));
         if (isSilo)
+        {
             process.Set("DatabaseOwner", Through(owner, member.WorkRelay));
+            if (settings.AnswersDirectly)
+                process.Set("AnswerUrl", process.Control.AbsoluteUri);
+        }
         else
+        {
             // It takes its policy from the database, as its keys.
             process.Environment.Remove("JITGRAINS__POLICY");
+        }
+
         if (orleans is not null)
         {
             process.Set("Orleans__Database", Through(isSilo ? orleans.Owner : orleans.Reader, member.WorkRelay));

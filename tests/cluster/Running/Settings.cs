@@ -11,6 +11,9 @@ internal sealed record Settings(Uri Upstream, string Policy, Issuer Issuer)
     /// <summary>Further settings by name.</summary>
     public IReadOnlyDictionary<string, string> More { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Whether gateways acknowledge to silos without the database.</summary>
+    public bool AnswersDirectly { get; init; } = true;
+
     /// <summary>Further environment variables.</summary>
     public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 

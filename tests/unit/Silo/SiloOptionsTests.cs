@@ -31,6 +31,7 @@ public sealed class SiloOptionsTests
             ("Operators:0", "corp:operators"),
             ("Auditors:0", "corp:auditors"),
             ("PublicUrl", "https://jit.example.com"),
+            ("AnswerUrl", "https://silo-1.example.com:8081"),
             ("Policy", "/etc/jitgrains/policy"),
             ("Webhook:Url", "https://hooks.example.com/jit"),
             ("Webhook:SecretVariable", "JIT_WEBHOOK_SECRET"),
@@ -94,6 +95,17 @@ public sealed class SiloOptionsTests
         using var keys = KeyRing.Open(DataFolder.Open(temp.Data));
         var e = Assert.Throws<StartupException>(() => new ServiceCollection().AddSilo(options, keys, o => o.UseMemory = true));
         Assert.Equal(3, e.Problems.Count);
+    }
+
+    [Theory]
+    [InlineData("ftp://silo-1.example.com", ProcessRole.Silo, "AnswerUrl is an absolute")]
+    [InlineData("https://alice@silo-1.example.com", ProcessRole.Silo, "AnswerUrl is an absolute")]
+    [InlineData("https://silo-1.example.com?x", ProcessRole.Silo, "AnswerUrl is an absolute")]
+    [InlineData("https://silo-1.example.com", ProcessRole.Gateway, "AnswerUrl is for silos")]
+    public void Where_a_silo_is_answered_is_an_address_and_a_silos(string url, ProcessRole role, string problem)
+    {
+        var options = new SiloOptions { Policy = "policy.yaml", AnswerUrl = new Uri(url), Role = role };
+        Assert.StartsWith(problem, Assert.Single(options.Problems()), StringComparison.Ordinal);
     }
 
     [Fact]
