@@ -110,7 +110,7 @@ public sealed partial class TokenValidator : ITokenValidator, IDisposable
             return Keys.ValidateAsync(token, hash, now, cancellation);
         var proof = isDpop || presented.IsTokenRequest ? Possession.ProofOf(presented) : null;
         var key = new VerifiedTokenKey(hash, Volatile.Read(ref issuers), presented.Api?.AudienceKey, presented.Certificate?.Thumbprint, proof?.Thumbprint);
-        if (cache.Find(key) is { } known && now >= known.NotBefore && now < known.ExpiresAt && known.Keys.AreUsable())
+        if (cache.Find(key, now) is { } known && now >= known.NotBefore && now < known.ExpiresAt && known.Keys.AreUsable())
             return ValueTask.FromResult(possession.Problem(known.Bound, presented, isDpop, hash, now, proof) ?? known.Result);
         return VerifyAsync(token.ToString(), key, presented, isDpop, proof, now, cancellation);
     }

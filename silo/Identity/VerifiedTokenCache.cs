@@ -47,22 +47,30 @@ internal sealed record VerifiedToken(TokenResult.Valid Result, DateTimeOffset No
 
 /// <summary>
 /// Tokens verified already, by all that this depended on. Bounded: two halves, of which the older is dropped when
-/// the younger is full, so that tokens in use stay. Thread-safe.
+/// the younger is full, or old enough, so that tokens in use stay and others go. Thread-safe.
 /// </summary>
 internal sealed class VerifiedTokenCache(int capacity)
 {
+    /// <summary>A token that nobody has presented for twice as long is gone, for once as long it stays. Callers that get a token for each call would fill all of it else.</summary>
+    public static readonly TimeSpan Unused = TimeSpan.FromMinutes(5);
+
     private ConcurrentDictionary<VerifiedTokenKey, VerifiedToken> young = new();
     private ConcurrentDictionary<VerifiedTokenKey, VerifiedToken> old = new();
     private int youngCount;
     private int generation;
+    private long turnedAt;
 
     /// <summary>Rises with each <see cref="Flush"/>; what was verified under an earlier one is not served.</summary>
     public int Generation => Volatile.Read(ref generation);
 
     public int Count => Volatile.Read(ref young).Count + Volatile.Read(ref old).Count;
 
-    public VerifiedToken? Find(in VerifiedTokenKey key)
+    public VerifiedToken? Find(in VerifiedTokenKey key, DateTimeOffset now)
     {
+        // A clock that was set back makes it a large number too: what is remembered is then looked at by the new time.
+        var then = Volatile.Read(ref turnedAt);
+        if ((ulong)(now.UtcTicks - then) >= (ulong)Unused.Ticks && Interlocked.CompareExchange(ref turnedAt, now.UtcTicks, then) == then)
+            Turn();
         if (!Volatile.Read(ref young).TryGetValue(key, out var found))
         {
             if (!Volatile.Read(ref old).TryGetValue(key, out found))
@@ -79,9 +87,14 @@ internal sealed class VerifiedTokenCache(int capacity)
             return;
         if (Volatile.Read(ref young).TryAdd(key, token) && Interlocked.Increment(ref youngCount) >= capacity / 2)
         {
-            Volatile.Write(ref old, Interlocked.Exchange(ref young, new()));
-            Volatile.Write(ref youngCount, 0);
+            Turn();
         }
+    }
+
+    private void Turn()
+    {
+        Volatile.Write(ref old, Interlocked.Exchange(ref young, new()));
+        Volatile.Write(ref youngCount, 0);
     }
 
     public void Flush()

@@ -346,9 +346,24 @@ public sealed class TokenValidatorTests : IAsyncLifetime
         for (ulong i = 0; i < 10_000; i++)
             small.Add(KeyOf(i), new VerifiedToken(valid, now, now, null!, 0));
         Assert.InRange(small.Count, 1, 100);
-        Assert.NotNull(small.Find(KeyOf(9_999)));
+        Assert.NotNull(small.Find(KeyOf(9_999), now));
         small.Flush();
-        Assert.Null(small.Find(KeyOf(9_999)));
+        Assert.Null(small.Find(KeyOf(9_999), now));
+
+        // What is presented again and again stays; what is not goes, and the memory that it took.
+        for (ulong i = 0; i < 20; i++)
+            small.Add(KeyOf(i), new VerifiedToken(valid, now, now, null!, 1));
+        for (var i = 1; i <= 20; i++)
+        {
+            Assert.NotNull(small.Find(KeyOf(3), now + (VerifiedTokenCache.Unused * i / 4)));
+            Assert.Equal(i < 4, small.Count == 20);
+        }
+
+        Assert.InRange(small.Count, 1, 2);
+        Assert.Null(small.Find(KeyOf(4), now + (VerifiedTokenCache.Unused * 5)));
+        // Nor does a clock that is set back keep it for good.
+        Assert.NotNull(small.Find(KeyOf(3), now));
+        Assert.Null(small.Find(KeyOf(5), now + VerifiedTokenCache.Unused));
 
         static bool IsKnown(ValueTask<TokenResult> checking) => checking is { IsCompletedSuccessfully: true, Result: TokenResult.Valid };
 
