@@ -342,6 +342,7 @@ public sealed class TokenValidatorTests : IAsyncLifetime
         Assert.Equal(0, refused);
 
         var small = new VerifiedTokenCache(100);
+        Assert.Null(small.Find(KeyOf(0), now));
         var valid = (TokenResult.Valid)await Check(token["Bearer ".Length..]);
         for (ulong i = 0; i < 10_000; i++)
             small.Add(KeyOf(i), new VerifiedToken(valid, now, now, null!, 0));
