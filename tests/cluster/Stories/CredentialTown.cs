@@ -14,6 +14,8 @@ public sealed class CredentialTown : Town
 
     protected override int GatewayCount => 3;
 
+    protected override bool AnswersDirectly => false;
+
     protected override IReadOnlyDictionary<string, string> More => new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["AllowMaxStale"] = "00:00:06",

@@ -1,3 +1,4 @@
+using JitGrains.ClusterTests.Running;
 using JitGrains.ClusterTests.Wire;
 
 namespace JitGrains.ClusterTests.Stories;
@@ -132,6 +133,32 @@ public sealed class StoryTests(Town town) : IClassFixture<Town>
             await Until.Holds(async () => (await town.Call(1, alice, "DELETE", $"/orders/{order}/purge")).Succeeded, "what was granted before goes on", Town.Patience);
 
             await killed.Start();
+        }
+    }
+
+    [Fact]
+    public async Task Gateways_answer_each_silo_by_a_line_and_a_silo_that_was_killed_by_another()
+    {
+        await town.Whole();
+        for (var silo = 0; silo < 2; silo++)
+        {
+            var (at, process) = (silo, town.Cluster.Silos[silo].Process);
+            var before = town.Cluster.Gateways.Select(Lines).ToList();
+            await process.Kill();
+            await process.Start();
+            await Until.Holds(
+                async () =>
+                {
+                    // Who has no grants: gateways are told all the same.
+                    var (alice, _) = town.Newcomer();
+                    var revoked = await town.Ask(at, town.Dave, "POST", $"principals/{Uri.EscapeDataString(alice.Principal)}/revoke", new { reason = "leaves" });
+                    Assert.True(revoked.Succeeded, revoked.Body);
+                    return town.Cluster.Gateways.Select(Lines).Zip(before).All(t => t.First > t.Second);
+                },
+                "every gateway has a line to it",
+                Town.Patience);
+
+            int Lines(Member gateway) => gateway.Process.Output.Split($"acknowledged to {process.Control.AbsoluteUri}").Length - 1;
         }
     }
 

@@ -20,6 +20,9 @@ public class Town : IAsyncLifetime
     /// <summary>How many gateways there are.</summary>
     protected virtual int GatewayCount => 2;
 
+    /// <summary>Whether gateways acknowledge revocations without the database.</summary>
+    protected virtual bool AnswersDirectly => true;
+
     /// <summary>What all processes are told beside what they need.</summary>
     protected virtual IReadOnlyDictionary<string, string> More => new Dictionary<string, string>(StringComparer.Ordinal);
 
@@ -40,7 +43,7 @@ public class Town : IAsyncLifetime
     {
         Issuer = await Issuer.Start();
         (Bob, Dave) = (Person.Of(Issuer, "bob", "managers"), Person.Of(Issuer, "dave", "operators"));
-        Cluster = await Cluster.Start(GatewayCount, silos: 2, new Settings(Upstream.Address, "policy.yaml", Issuer) { More = More }, faults: false);
+        Cluster = await Cluster.Start(GatewayCount, silos: 2, new Settings(Upstream.Address, "policy.yaml", Issuer) { More = More, AnswersDirectly = AnswersDirectly }, faults: false);
     }
 
     public virtual async Task DisposeAsync()
