@@ -51,8 +51,11 @@ internal sealed record VerifiedToken(TokenResult.Valid Result, DateTimeOffset No
 /// </summary>
 internal sealed class VerifiedTokenCache(int capacity)
 {
-    /// <summary>A token that nobody has presented for twice as long is gone, for once as long it stays. Callers that get a token for each call would fill all of it else.</summary>
-    public static readonly TimeSpan Unused = TimeSpan.FromMinutes(5);
+    /// <summary>
+    /// For so long a token that nobody presents stays, and is gone after twice as long. Callers that get one for each call would fill all of
+    /// it else; and to verify one anew once in minutes costs nothing that shows.
+    /// </summary>
+    public static readonly TimeSpan Unused = TimeSpan.FromMinutes(1);
 
     private ConcurrentDictionary<VerifiedTokenKey, VerifiedToken> young = new();
     private ConcurrentDictionary<VerifiedTokenKey, VerifiedToken> old = new();

@@ -55,7 +55,7 @@ internal sealed class SoakTraffic(Gateway gateway, Func<bool> isRestarting) : ID
                     else if (e is TurnedAwayException)
                         Interlocked.Increment(ref turnedAway);
                     else
-                        wrong.AddOrUpdate($"{what}: {e.Message}", 1, static (_, n) => n + 1);
+                        wrong.AddOrUpdate($"{what}: {string.Join(" ", Messages(e))}", 1, static (_, n) => n + 1);
                 }
             }
         },
@@ -161,6 +161,13 @@ internal sealed class SoakTraffic(Gateway gateway, Func<bool> isRestarting) : ID
     {
         if (answer.StatusCode != expected)
             throw new InvalidOperationException($"{answer.RequestMessage!.Method} {answer.RequestMessage.RequestUri!.Segments[1]}: {(int)answer.StatusCode} instead of {(int)expected}");
+    }
+
+    /// <summary>What it says, and what was behind it: that a connection broke, say, is told by the innermost.</summary>
+    private static IEnumerable<string> Messages(Exception? e)
+    {
+        for (; e is not null; e = e.InnerException)
+            yield return e.Message;
     }
 
     private sealed class TurnedAwayException : InvalidOperationException;
