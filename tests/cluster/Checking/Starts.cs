@@ -73,7 +73,7 @@ internal static class Starts
 
     /// <summary>Why it must not have started, or null where it might.</summary>
     private static string? Refusal(
-        Evidence evidence, Arrival arrival, IEnumerable<TrailGrant> grants, Dictionary<string, DateTimeOffset> ends)
+        Evidence evidence, Arrival arrival, IEnumerable<TrailGrant> grants, Dictionary<string, Ended> ends)
     {
         var restore = evidence.Restore;
         var why = new List<string>();
@@ -83,8 +83,8 @@ internal static class Starts
                 why.Add($"{grant.Id} was issued {Milliseconds(grant.IssuedAt - arrival.At)} later");
             else if (arrival.At >= grant.ExpiresAt + ExpirySlack)
                 why.Add($"{grant.Id} had expired {Milliseconds(arrival.At - grant.ExpiresAt)} before");
-            else if (ends.TryGetValue(grant.Id, out var at) && arrival.At > at)
-                why.Add($"the end of {grant.Id} had been answered {Milliseconds(arrival.At - at)} before");
+            else if (ends.TryGetValue(grant.Id, out var end) && arrival.At > end.AnsweredAt)
+                why.Add($"the end of {grant.Id} had been answered {Milliseconds(arrival.At - end.AnsweredAt!.Value)} before ({end.Kind}, asked for {Milliseconds(end.AnsweredAt.Value - end.SentAt)} earlier at {end.Process}, {end.Acknowledged} acknowledged, {end.Condemned} condemned)");
             else if (restore is not null && grant.IssuedAt <= restore.DownAt && arrival.At > restore.DownAt + Lease)
                 why.Add($"{grant.Id} is from before the restore");
             else
@@ -104,13 +104,13 @@ internal static class Starts
         blocks.TryGetValue(subject.Caller, out var at) && arrival.At > at ? $"{subject.Caller} was blocked {Milliseconds(arrival.At - at)} before" : null;
 
     /// <summary>For each grant, when somebody was first told that it is over.</summary>
-    private static Dictionary<string, DateTimeOffset> Ends(Evidence evidence)
+    private static Dictionary<string, Ended> Ends(Evidence evidence)
     {
-        var ends = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        var ends = new Dictionary<string, Ended>(StringComparer.Ordinal);
         foreach (var end in evidence.All<Ended>().Where(e => e.Succeeded).OrderByDescending(e => e.AnsweredAt))
         {
             foreach (var grant in end.Grants.Concat(end.Answered))
-                ends[grant] = end.AnsweredAt!.Value;
+                ends[grant] = end;
         }
 
         return ends;
