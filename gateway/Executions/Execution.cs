@@ -167,7 +167,10 @@ internal sealed class Execution : IDisposable
     {
         if (Move(Pending, Dead, because) || (Drain && !terminate))
             return;
-        _ = Move(Starting, Cut, because) || Move(Running, Dead, because);
+        // Where the request is sent once more it goes from one to the other and back: looking at each once could miss both.
+        while (Volatile.Read(ref state) is Starting or Running && !Move(Starting, Cut, because) && !Move(Running, Dead, because))
+        {
+        }
     }
 
     /// <summary>It must not start, whether its action drains or not; once it runs nothing happens.</summary>
