@@ -114,7 +114,7 @@ public sealed class ExecutionTests
     [Fact]
     public async Task Starting_against_ending_has_one_winner_and_nobody_waits_for_ever()
     {
-        for (var round = 0; round < 300; round++)
+        for (var round = 0; round < 2_000; round++)
         {
             var execution = New(drain: round % 2 == 0);
             var ended = Task.Run(async () =>
