@@ -33,6 +33,34 @@ public sealed class CheckerTests
     }
 
     [Fact]
+    public void What_was_read_late_counts_from_the_earliest_it_can_have_come()
+    {
+        run.Window("1", issued: 0, expires: 1000);
+        run.Revoke("1", sent: 30, answered: 40);
+        run.ReadLate("a", "1", sent: 35, from: 38, at: 41);
+        run.ReadLate("b", "1", sent: 35, from: null, at: 41);
+        Assert.Empty(run.Check());
+    }
+
+    [Fact]
+    public void A_start_after_the_answer_although_it_was_read_late()
+    {
+        run.Window("1", issued: 0, expires: 1000);
+        run.Revoke("1", sent: 30, answered: 40);
+        run.ReadLate("a", "1", sent: 35, from: 41, at: 45);
+        Finds("starts", "had been answered 1 ms before");
+    }
+
+    [Fact]
+    public void A_call_that_was_sent_after_the_answer_although_nobody_knows_when_it_came()
+    {
+        run.Window("1", issued: 0, expires: 1000);
+        run.Revoke("1", sent: 30, answered: 40);
+        run.ReadLate("a", "1", sent: 42, from: null, at: 45);
+        Finds("starts", "had been answered 2 ms before");
+    }
+
+    [Fact]
     public void A_start_after_the_answer_of_a_revocation_of_the_principal()
     {
         run.Window("1", issued: 0, expires: 1000);

@@ -52,6 +52,13 @@ internal sealed class Run
 
     public void Arrive(string id, string order, double at) => arrivals.Add(new Arrival(id, $"POST /orders/{order}/act", At(at), Stamped: true));
 
+    /// <summary>A call that was read only when more had come.</summary>
+    public void ReadLate(string id, string order, double sent, double? from, double at)
+    {
+        Call(id, order, sent, arrives: null);
+        arrivals.Add(new Arrival(id, $"POST /orders/{order}/act", At(at), Stamped: true) { From = from is { } earliest ? At(earliest) : null });
+    }
+
     public void Stream(string id, string order, double sent, double over)
     {
         Deeds.Add(new Streamed("gateway-1", At(sent), id, subjects[order], At(over)));

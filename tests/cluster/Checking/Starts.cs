@@ -6,7 +6,7 @@ namespace JitGrains.ClusterTests.Checking;
 /// <summary>
 /// Nothing starts under an approve rule without a grant that covers it then: issued before, not past its expiry, and not ended
 /// by anybody who was already told so. Times are those of the kernel: when the call's first byte arrived, and when the
-/// revocation's answer did.
+/// revocation's answer did. Where the first byte waited to be read and more came after it, the earliest it can have come counts.
 /// </summary>
 internal static class Starts
 {
@@ -53,9 +53,10 @@ internal static class Starts
                 continue;
             }
 
+            var from = arrival.From is { } earliest && earliest > call.SentAt ? earliest : call.SentAt;
             var refused = subject.Gate == Gate.Allow
-                ? Blocked(blocks, arrival, subject)
-                : Refusal(evidence, arrival, grants[(subject.Action, subject.Resource, subject.Caller)], ends);
+                ? Blocked(blocks, from, subject)
+                : Refusal(evidence, arrival, from, grants[(subject.Action, subject.Resource, subject.Caller)], ends);
             if (refused is { } why)
                 yield return new Violation(IsRemainder(evidence, call.Process, call.SentAt, arrival.At) ? Remainder : "starts", $"{arrival.Target} arrived at {arrival.At:O} by {call.Process} (sent {(arrival.At - call.SentAt).TotalMilliseconds:0} ms before{Doing(evidence, call.Process, arrival.At)}): {why}");
         }
@@ -66,14 +67,14 @@ internal static class Starts
     {
         var grants = evidence.Trail.Grants.ToLookup(g => (g.Action, g.Resource));
         return evidence.Arrivals
-            .Select(a => SubjectOf(evidence, a) is { Gate: not Gate.Allow } s && grants[(s.Action, s.Resource)].ToList() is { Count: > 0 } mine ? a.At - mine.Max(g => g.ExpiresAt) : TimeSpan.Zero)
+            .Select(a => SubjectOf(evidence, a) is { Gate: not Gate.Allow } s && grants[(s.Action, s.Resource)].ToList() is { Count: > 0 } mine ? (a.From ?? mine.Max(g => g.ExpiresAt)) - mine.Max(g => g.ExpiresAt) : TimeSpan.Zero)
             .Append(TimeSpan.Zero)
             .Max();
     }
 
     /// <summary>Why it must not have started, or null where it might.</summary>
     private static string? Refusal(
-        Evidence evidence, Arrival arrival, IEnumerable<TrailGrant> grants, Dictionary<string, Ended> ends)
+        Evidence evidence, Arrival arrival, DateTimeOffset from, IEnumerable<TrailGrant> grants, Dictionary<string, Ended> ends)
     {
         var restore = evidence.Restore;
         var why = new List<string>();
@@ -81,11 +82,11 @@ internal static class Starts
         {
             if (grant.IssuedAt > arrival.At)
                 why.Add($"{grant.Id} was issued {Milliseconds(grant.IssuedAt - arrival.At)} later");
-            else if (arrival.At >= grant.ExpiresAt + ExpirySlack)
-                why.Add($"{grant.Id} had expired {Milliseconds(arrival.At - grant.ExpiresAt)} before");
-            else if (ends.TryGetValue(grant.Id, out var end) && arrival.At > end.AnsweredAt)
-                why.Add($"the end of {grant.Id} had been answered {Milliseconds(arrival.At - end.AnsweredAt!.Value)} before ({end.Kind}, asked for {Milliseconds(end.AnsweredAt.Value - end.SentAt)} earlier at {end.Process}, {end.Acknowledged} acknowledged, {end.Condemned} condemned)");
-            else if (restore is not null && grant.IssuedAt <= restore.DownAt && arrival.At > restore.DownAt + Lease)
+            else if (from >= grant.ExpiresAt + ExpirySlack)
+                why.Add($"{grant.Id} had expired {Milliseconds(from - grant.ExpiresAt)} before");
+            else if (ends.TryGetValue(grant.Id, out var end) && from > end.AnsweredAt)
+                why.Add($"the end of {grant.Id} had been answered {Milliseconds(from - end.AnsweredAt!.Value)} before ({end.Kind}, asked for {Milliseconds(end.AnsweredAt.Value - end.SentAt)} earlier at {end.Process}, {end.Acknowledged} acknowledged, {end.Condemned} condemned)");
+            else if (restore is not null && grant.IssuedAt <= restore.DownAt && from > restore.DownAt + Lease)
                 why.Add($"{grant.Id} is from before the restore");
             else
                 return null;
@@ -100,8 +101,8 @@ internal static class Starts
     private static bool IsRemainder(Evidence evidence, string process, DateTimeOffset sent, DateTimeOffset at) => evidence.Faults.Any(f =>
         f.Process == process && f.Kind == FaultKind.Suspended && sent <= f.From + AtOnce && at >= f.To - AtOnce && at <= f.To + AtOnce);
 
-    private static string? Blocked(Dictionary<string, DateTimeOffset> blocks, Arrival arrival, Subject subject) =>
-        blocks.TryGetValue(subject.Caller, out var at) && arrival.At > at ? $"{subject.Caller} was blocked {Milliseconds(arrival.At - at)} before" : null;
+    private static string? Blocked(Dictionary<string, DateTimeOffset> blocks, DateTimeOffset from, Subject subject) =>
+        blocks.TryGetValue(subject.Caller, out var at) && from > at ? $"{subject.Caller} was blocked {Milliseconds(from - at)} before" : null;
 
     /// <summary>For each grant, when somebody was first told that it is over.</summary>
     private static Dictionary<string, Ended> Ends(Evidence evidence)

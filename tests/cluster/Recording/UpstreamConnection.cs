@@ -106,8 +106,7 @@ internal sealed class UpstreamConnection(Upstream upstream, Socket socket) : IAs
 
     private async Task<Head?> ReadHead(CancellationToken stop)
     {
-        DateTimeOffset? first = start < end ? stream.ReadAt : null;
-        var stamped = stream.IsStamped;
+        Stamp? first = start < end ? Stamp.Of(stream) : null;
         while (true)
         {
             var length = buffer.AsSpan(start, end - start).IndexOf("\r\n\r\n"u8);
@@ -115,7 +114,7 @@ internal sealed class UpstreamConnection(Upstream upstream, Socket socket) : IAs
             {
                 var text = Encoding.Latin1.GetString(buffer, start, length);
                 start += length + 4;
-                return Head.Parse(text, first!.Value, stamped);
+                return Head.Parse(text, first!.Value);
             }
 
             if (await Fill(stop) == 0)
@@ -125,8 +124,7 @@ internal sealed class UpstreamConnection(Upstream upstream, Socket socket) : IAs
                 return null;
             }
 
-            if (first is null)
-                (first, stamped) = (stream.ReadAt, stream.IsStamped);
+            first ??= Stamp.Of(stream);
         }
     }
 
@@ -188,11 +186,16 @@ internal sealed class UpstreamConnection(Upstream upstream, Socket socket) : IAs
 
     private ValueTask Write(string text, CancellationToken stop) => stream.WriteAsync(Encoding.Latin1.GetBytes(text), stop);
 
+    private readonly record struct Stamp(DateTimeOffset At, DateTimeOffset? From, bool IsKernels)
+    {
+        public static Stamp Of(StampedStream stream) => new(stream.ReadAt, stream.ReadFrom, stream.IsStamped);
+    }
+
     private sealed record Head(Arrival Arrival, long BodyLength, bool IsChunked, string? WebSocketKey)
     {
         public bool IsStream => Arrival.Target.EndsWith("/watch", StringComparison.Ordinal);
 
-        public static Head Parse(string text, DateTimeOffset at, bool stamped)
+        public static Head Parse(string text, Stamp stamp)
         {
             var lines = text.Split("\r\n");
             var first = lines[0].Split(' ');
@@ -200,7 +203,7 @@ internal sealed class UpstreamConnection(Upstream upstream, Socket socket) : IAs
                 .Select(l => l.Split(':', 2))
                 .ToLookup(l => l[0], l => l[1].Trim(), StringComparer.OrdinalIgnoreCase);
             return new Head(
-                new Arrival(headers["X-Call"].FirstOrDefault() ?? "", $"{first[0]} {first[1]}", at, stamped),
+                new Arrival(headers["X-Call"].FirstOrDefault() ?? "", $"{first[0]} {first[1]}", stamp.At, stamp.IsKernels) { From = stamp.From },
                 headers["Content-Length"].FirstOrDefault() is { } length ? long.Parse(length, CultureInfo.InvariantCulture) : 0,
                 headers["Transfer-Encoding"].Any(),
                 headers["Sec-WebSocket-Key"].FirstOrDefault());

@@ -1,4 +1,6 @@
+using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using JitGrains.ClusterTests.Wire;
@@ -25,8 +27,38 @@ public sealed class UpstreamTests : IAsyncDisposable
             Assert.Equal("GET /orders/1", a.Target);
             Assert.True(a.Stamped);
             Assert.InRange(a.At, before, after);
+            Assert.Equal(a.At, a.From);
             Assert.True(a.Answered);
         });
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("the rest")]
+    public async Task A_head_that_waits_while_more_comes_is_not_taken_for_later_than_it_was(string rest)
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        KernelStamps.Ask(listener);
+        listener.Listen();
+        using var caller = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await caller.ConnectAsync(listener.LocalEndPoint!);
+        var before = Clock.Now;
+        await caller.SendAsync("GET /orders/5 HTTP/1.1\r\n\r\n"u8.ToArray());
+        var sent = Clock.Now;
+        await Until.Passed(TimeSpan.FromMilliseconds(300));
+        if (rest.Length > 0)
+            await caller.SendAsync(Encoding.ASCII.GetBytes(rest));
+        caller.Shutdown(SocketShutdown.Send);
+        await using (var connection = new UpstreamConnection(upstream, await listener.AcceptAsync()))
+            await connection.Serve(CancellationToken.None);
+
+        var arrival = Assert.Single(upstream.Arrivals);
+        Assert.True(arrival.At > sent, "the kernel's stamp is that of what came last");
+        if (rest.Length > 0)
+            Assert.Null(arrival.From);
+        else
+            Assert.InRange(arrival.From!.Value, before - TimeSpan.FromMilliseconds(100), sent);
     }
 
     [Theory]

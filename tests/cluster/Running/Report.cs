@@ -34,7 +34,7 @@ internal sealed class Report(Action<string> output)
     {
         foreach (var (what, count) in history.Counts)
             Line($"  {what}: {count}");
-        Line($"  calls at the upstream: {evidence.Arrivals.Count}, of them without the kernel's stamp: {evidence.Arrivals.Count(a => !a.Stamped)}");
+        Line($"  calls at the upstream: {evidence.Arrivals.Count}, of them without the kernel's stamp: {evidence.Arrivals.Count(a => !a.Stamped)}, read only when more had come: {evidence.Arrivals.Count(a => a.From != a.At)} ({evidence.Arrivals.Count(a => a.From is null)} with more data)");
         Line($"  latest start after a grant's expiry: {Starts.Latest(evidence).TotalMilliseconds:0} ms");
     }
 }

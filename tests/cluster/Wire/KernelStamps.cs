@@ -8,6 +8,9 @@ internal static unsafe partial class KernelStamps
 {
     private const int SolSocket = 1;
     private const int SoTimestampNs = 35;
+    private const int SolTcp = 6;
+    private const int TcpInfo = 11;
+    private const int Established = 1;
     private const int MsgDontWait = 0x40;
     private const int TryAgain = 11;
     private const int Interrupted = 4;
@@ -30,6 +33,16 @@ internal static unsafe partial class KernelStamps
             var error = Marshal.GetLastPInvokeError();
             return error is TryAgain or Interrupted ? null : throw new IOException($"recvmsg: errno {error}");
         }
+    }
+
+    /// <summary>What the kernel knows of a connection's incoming half (tcp(7), TCP_INFO).</summary>
+    public static Incoming IncomingOf(Socket socket)
+    {
+        Span<byte> info = stackalloc byte[160];
+        if (socket.GetRawSocketOption(SolTcp, TcpInfo, info) < info.Length)
+            throw new IOException("TCP_INFO is shorter than it was when this was written.");
+        return new Incoming(
+            MemoryMarshal.Read<uint>(info[152..]), info[0] != Established, TimeSpan.FromMilliseconds(MemoryMarshal.Read<uint>(info[52..])));
     }
 
     /// <summary>One control message: its length (8 bytes), level and type (4 each), then seconds and nanoseconds (8 each).</summary>
@@ -60,3 +73,9 @@ internal static unsafe partial class KernelStamps
         public int Flags;
     }
 }
+
+/// <summary>A connection's incoming half.</summary>
+/// <param name="Segments">Segments with data that have come.</param>
+/// <param name="IsOver">Whether the other side has ended it.</param>
+/// <param name="Age">How long ago the last data came, give or take a tick or two of the kernel's clock.</param>
+internal readonly record struct Incoming(uint Segments, bool IsOver, TimeSpan Age);
