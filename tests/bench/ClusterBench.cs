@@ -25,7 +25,7 @@ internal sealed partial class ClusterBench(Cluster cluster, Issuer issuer, Store
     {
         Console.WriteLine($"Engine: {(OrleansDatabase.IsEngine ? "Orleans" : "built in")}.");
         Console.WriteLine($"Clients, upstream, silos, gateways and PostgreSQL share this machine's {Environment.ProcessorCount} cores.");
-        await using var upstream = await ServerProcess.StartSelfAsync("upstream");
+        await using var upstream = await ServerProcess.StartQuietSelfAsync("upstream");
         await using var issuer = await Issuer.Start();
         await using var waits = await StoreWaits.StartAsync();
         var settings = new Settings(new Uri(upstream.Url), "cluster.yaml", issuer)

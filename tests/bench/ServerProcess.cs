@@ -55,6 +55,20 @@ internal sealed class ServerProcess : IAsyncDisposable
         return StartAsync(Path.Combine(AppContext.BaseDirectory, "JitGrains.Bench.dll"), [part, $"{port}", .. rest], port);
     }
 
+    /// <summary>
+    /// The same, with threads that sleep at once where there is nothing to do: one that only stands in for others, beside what is measured,
+    /// must not take their processors by spinning.
+    /// </summary>
+    public static Task<ServerProcess> StartQuietSelfAsync(string part)
+    {
+        var port = FreePort();
+        return StartAsync(
+            Path.Combine(AppContext.BaseDirectory, "JitGrains.Bench.dll"),
+            [part, $"{port}"],
+            port,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0" });
+    }
+
     /// <summary>Starts a program and waits until its port answers.</summary>
     public static async Task<ServerProcess> StartAsync(string program, string[] arguments, int port, IReadOnlyDictionary<string, string>? environment = null, TimeSpan? look = null)
     {
