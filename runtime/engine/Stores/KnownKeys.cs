@@ -29,27 +29,32 @@ internal sealed class KnownKeys
             return keys.Contains(key);
     }
 
-    /// <summary>
-    /// Of the values of these entries those that are not known to be held, each once, in the order of their digests; with those found
-    /// before, where there are some: to these it adds.
-    /// </summary>
-    public SortedDictionary<string, PersonalValue> Unknown(IReadOnlyList<AuditEntry> entries, SortedDictionary<string, PersonalValue>? before = null)
+    /// <summary>Of the values of these entries those that are not known to be held, each once, in the order of their digests.</summary>
+    public SortedDictionary<string, PersonalValue> Unknown(IReadOnlyList<AuditEntry> entries)
     {
-        var unknown = before ?? new SortedDictionary<string, PersonalValue>(StringComparer.Ordinal);
+        SortedDictionary<string, PersonalValue>? unknown = null;
+        AddUnknown(entries, ref unknown);
+        return unknown ?? new(StringComparer.Ordinal);
+    }
+
+    /// <summary>The same, added to those found before; where there is nothing to add, nothing is made.</summary>
+    public void AddUnknown(IReadOnlyList<AuditEntry> entries, ref SortedDictionary<string, PersonalValue>? unknown)
+    {
         lock (gate)
         {
-            foreach (var value in entries is SealedRun run ? run.Values : entries.SelectMany(e => e.Values))
+            if (entries is SealedRun run)
             {
-                // The latest act speaks for the others.
-                if (!acted.Contains(value.Digest) && !(value.ActedAt == 0 && keys.Contains(value.Digest))
-                    && !(unknown.TryGetValue(value.Digest, out var other) && other.ActedAt >= value.ActedAt))
-                {
-                    unknown[value.Digest] = value;
-                }
+                foreach (var value in run.Values)
+                    AddIfUnknown(value, ref unknown);
+                return;
+            }
+
+            for (var i = 0; i < entries.Count; i++)
+            {
+                foreach (var value in entries[i].Values)
+                    AddIfUnknown(value, ref unknown);
             }
         }
-
-        return unknown;
     }
 
     /// <summary>These are committed.</summary>
@@ -103,6 +108,16 @@ internal sealed class KnownKeys
             acted.Clear();
             generation++;
         }
+    }
+
+    private void AddIfUnknown(PersonalValue value, ref SortedDictionary<string, PersonalValue>? unknown)
+    {
+        if (acted.Contains(value.Digest) || (value.ActedAt == 0 && keys.Contains(value.Digest)))
+            return;
+        unknown ??= new(StringComparer.Ordinal);
+        // The latest act speaks for the others.
+        if (!unknown.TryGetValue(value.Digest, out var other) || other.ActedAt < value.ActedAt)
+            unknown[value.Digest] = value;
     }
 
     private void MakeRoom()

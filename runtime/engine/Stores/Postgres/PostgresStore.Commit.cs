@@ -40,6 +40,10 @@ internal sealed partial class PostgresStore
                 all.Add(grain, write.Reminders);
             }
 
+            // The server takes open executions for next to none, as they are after each of its clean-ups, and would read through all that are
+            // gone since, for every write. It plans for a long time, so it is told each time.
+            if (all.EndsExecutions)
+                batch.BatchCommands.Add(new NpgsqlBatchCommand("SET LOCAL enable_seqscan = off"));
             batch.BatchCommands.Add(all.Build());
             batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
             // After the commit, and so at or after its place in the log.

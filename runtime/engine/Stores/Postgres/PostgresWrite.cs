@@ -42,11 +42,14 @@ internal sealed class PostgresWrite(KnownKeys known)
     private readonly List<(string Sql, object[] Values)> others = [];
     private readonly long generation = known.Generation;
     private readonly List<string> learned = [];
-    private readonly SortedDictionary<string, PersonalValue> unknown = new(StringComparer.Ordinal);
+    private SortedDictionary<string, PersonalValue>? unknown;
     private readonly List<(GrainId Grain, long Version, string State)> states = [];
     private readonly List<(GrainId Grain, string Name)> removed = [];
     private readonly List<string> ended = [];
     private int entryCount;
+
+    /// <summary>Whether it takes executions out of the open ones.</summary>
+    public bool EndsExecutions => ended.Count > 0;
 
     /// <summary>A grain's document; fails the transaction where the stored version is another.</summary>
     public void AddState(GrainId grain, long version, string state) => states.Add((grain, version, state));
@@ -89,14 +92,18 @@ internal sealed class PostgresWrite(KnownKeys known)
                 Put(Mentions, $"{place} {mention}", new([mention, entry.Source], [facts.At.UtcTicks, entry.Sequence]));
         }
 
-        known.Unknown(entries, unknown);
+        known.AddUnknown(entries, ref unknown);
     }
 
     /// <summary>The statement.</summary>
     public NpgsqlBatchCommand Build()
     {
-        foreach (var value in unknown.Values)
-            Put(Values, value.Digest, new([value.Digest, value.Value], [value.ActedAt]));
+        if (unknown is not null)
+        {
+            foreach (var value in unknown.Values)
+                Put(Values, value.Digest, new([value.Digest, value.Value], [value.ActedAt]));
+        }
+
         var sql = new StringBuilder();
         var values = new List<object>();
         var separator = "WITH ";
@@ -144,7 +151,8 @@ internal sealed class PostgresWrite(KnownKeys known)
     public void Committed()
     {
         known.Add(learned);
-        known.Add(unknown.Values, generation);
+        if (unknown is not null)
+            known.Add(unknown.Values, generation);
     }
 
     /// <summary>A status as columns hold it.</summary>
