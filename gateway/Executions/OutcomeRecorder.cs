@@ -8,7 +8,7 @@ namespace JitGrains.Gateway.Executions;
 /// Records what came of executions, and keeps at it until that is stored. What a gateway that died was cut off in is recorded by
 /// the silos, once its lease is over. Thread-safe.
 /// </summary>
-internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider time, ILogger<OutcomeRecorder> logger) : IHostedService, IDisposable
+internal sealed partial class OutcomeRecorder : IHostedService, IDisposable
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(200);
     private const int RetriesAtOnce = 16;
@@ -20,25 +20,23 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
     /// </summary>
     private static readonly TimeSpan AlongWithin = TimeSpan.FromMilliseconds(20);
 
+    private readonly IGrainFactory grains;
+    private readonly TimeProvider time;
+    private readonly ILogger<OutcomeRecorder> logger;
     private readonly CancellationTokenSource stop = new();
     private readonly SemaphoreSlim turns = new(RetriesAtOnce);
     private readonly ConcurrentDictionary<string, Task> retrying = new(StringComparer.Ordinal);
-    private readonly Lock gate = new();
-
-    // By caller, what waits for its next use.
-    private readonly Dictionary<string, List<OutcomeCommand>> soon = new(StringComparer.Ordinal);
+    private readonly WaitingOutcomes soon;
     private readonly ConcurrentDictionary<List<OutcomeCommand>, Task> waits = new(ReferenceEqualityComparer.Instance);
-    private int onTheWay;
 
-    /// <summary>Outcomes that are not stored yet.</summary>
-    public int Open
+    public OutcomeRecorder(IGrainFactory grains, TimeProvider time, ILogger<OutcomeRecorder> logger)
     {
-        get
-        {
-            lock (gate)
-                return retrying.Count + soon.Count + onTheWay;
-        }
+        (this.grains, this.time, this.logger) = (grains, time, logger);
+        soon = new WaitingOutcomes(AlongWithin, time, (callerKey, commands) => _ = RecordByThemselves(callerKey, commands));
     }
+
+    /// <summary>Outcomes that are not stored yet. Those that are tried again are counted last: from the others they come.</summary>
+    public int Open => soon.Open + retrying.Count;
 
     /// <summary>Records an outcome; where that fails, goes on trying in the background. Never throws.</summary>
     public async Task Record(string callerKey, OutcomeCommand command)
@@ -48,34 +46,10 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
     }
 
     /// <summary>Records an outcome with the caller's next use if that comes within a moment (<see cref="TakeAlong"/>), otherwise in the background.</summary>
-    public void RecordSoon(string callerKey, OutcomeCommand command)
-    {
-        List<OutcomeCommand> mine = [command];
-        lock (gate)
-        {
-            if (soon.TryGetValue(callerKey, out var waiting))
-            {
-                waiting.Add(command);
-                return;
-            }
-
-            soon.Add(callerKey, mine);
-        }
-
-        waits.TryAdd(mine, RecordByThemselves(callerKey, mine));
-    }
+    public void RecordSoon(string callerKey, OutcomeCommand command) => soon.Add(callerKey, command);
 
     /// <summary>Takes out what waits for the caller's next use; <see cref="WereTaken"/> must follow.</summary>
-    public ImmutableArray<OutcomeCommand> TakeAlong(string callerKey)
-    {
-        lock (gate)
-        {
-            if (!soon.Remove(callerKey, out var waiting))
-                return [];
-            onTheWay += waiting.Count;
-            return [.. waiting];
-        }
-    }
+    public ImmutableArray<OutcomeCommand> TakeAlong(string callerKey) => soon.Take(callerKey);
 
     /// <summary>What became of what was taken out: where it is not known to be recorded, that is seen to in the background.</summary>
     public void WereTaken(string callerKey, ImmutableArray<OutcomeCommand> commands, bool recorded)
@@ -88,8 +62,7 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
                 RecordLater(callerKey, command);
         }
 
-        lock (gate)
-            onTheWay -= commands.Length;
+        soon.Done(commands.Length);
     }
 
     /// <summary>Records an outcome in the background.</summary>
@@ -101,43 +74,30 @@ internal sealed partial class OutcomeRecorder(IGrainFactory grains, TimeProvider
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await stop.CancelAsync();
+        soon.End();
         await Task.WhenAll(waits.Values);
         await Task.WhenAll(retrying.Values);
     }
 
     public void Dispose()
     {
+        soon.Dispose();
         stop.Dispose();
         turns.Dispose();
     }
 
-    private async Task RecordByThemselves(string callerKey, List<OutcomeCommand> mine)
+    private async Task RecordByThemselves(string callerKey, List<OutcomeCommand> commands)
     {
-        try
-        {
-            await Task.Delay(AlongWithin, time, stop.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            // Nobody takes them along any more.
-        }
-
-        bool mineStill;
-        lock (gate)
-        {
-            mineStill = soon.TryGetValue(callerKey, out var waiting) && waiting == mine && soon.Remove(callerKey);
-            onTheWay += mineStill ? mine.Count : 0;
-        }
-
-        // Otherwise a use has taken them.
-        foreach (var command in mineStill ? mine : [])
+        var recorded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        waits.TryAdd(commands, recorded.Task);
+        foreach (var command in commands)
         {
             await Record(callerKey, command);
-            lock (gate)
-                onTheWay--;
+            soon.Done(1);
         }
 
-        waits.TryRemove(mine, out _);
+        waits.TryRemove(commands, out _);
+        recorded.SetResult();
     }
 
     private async Task Retry(string callerKey, OutcomeCommand command)
