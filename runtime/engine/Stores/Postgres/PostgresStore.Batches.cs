@@ -7,7 +7,8 @@ namespace JitGrains.Runtime.Engine;
 /// decides by itself, and one statement and one commit write what all of them decided. A turn that finds nobody else goes at
 /// once. So the dearer a transaction is just then, the more of them share one. A batch begins when
 /// the turns of the one before it have decided, and not earlier: two that gather turns at the same time would each be half as large.
-/// While one is being committed, fewer than <see cref="WorthAnother"/> turns wait for its end.
+/// While one is being committed, fewer than <see cref="WorthAnother"/> turns wait for its end, and a moment for those who were in it
+/// (<see cref="TurnGathering"/>).
 /// </summary>
 internal sealed partial class PostgresStore
 {
@@ -37,6 +38,7 @@ internal sealed partial class PostgresStore
 
     private readonly Lock batchGate = new();
     private readonly Queue<WaitingTurn> waitingTurns = [];
+    private readonly TurnGathering gathering;
     private int batchesRunning;
     private int batchesCommitting;
     private bool isBeginning;
@@ -80,6 +82,7 @@ internal sealed partial class PostgresStore
                 // Turns of a batch that did not get as far are not waited for.
                 if (batch is not null)
                     batchesCommitting--;
+                gathering.Ended(turns.Count, waitingTurns.Count);
             }
 
             BeginNextBatch();
@@ -97,8 +100,13 @@ internal sealed partial class PostgresStore
     {
         lock (batchGate)
         {
-            if (waitingTurns.Count == 0 || isBeginning || batchesRunning == BatchesAtOnce || (batchesCommitting > 0 && waitingTurns.Count < WorthAnother))
+            if (waitingTurns.Count == 0 || isBeginning || batchesRunning == BatchesAtOnce || (batchesCommitting > 0 && waitingTurns.Count < WorthAnother)
+                || gathering.IsWorthWaiting(waitingTurns.Count))
+            {
                 return null;
+            }
+
+            gathering.Began();
             isBeginning = true;
             batchesRunning++;
             var turns = new List<WaitingTurn>();

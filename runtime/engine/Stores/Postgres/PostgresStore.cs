@@ -4,7 +4,7 @@ using Npgsql;
 namespace JitGrains.Runtime.Engine;
 
 /// <summary>The store in a PostgreSQL database that any number of processes share. Thread-safe.</summary>
-internal sealed partial class PostgresStore : IGrainStore, IStoreHealth
+internal sealed partial class PostgresStore : IGrainStore, IStoreHealth, IDisposable
 {
     private const string ReminderColumns = "registration, type, key, name, first_due, due, period";
 
@@ -22,6 +22,7 @@ internal sealed partial class PostgresStore : IGrainStore, IStoreHealth
     {
         (this.options, this.time, this.connections, this.opening, this.epoch, this.telemetry, this.bus) = (options, time, connections, opening, epoch, telemetry, bus);
         // Where calls are to be copied, so is state.
+        gathering = new TurnGathering(TimeProvider.System, BeginNextBatch);
         documents = new WrittenDocuments(options.RoundTripCalls ? 0 : options.KeptDocuments);
         epoch.Changed += (_, _) => known.Clear();
     }
@@ -29,6 +30,8 @@ internal sealed partial class PostgresStore : IGrainStore, IStoreHealth
     public bool IsShared => true;
 
     public StoreHealth Current => connections.Health;
+
+    public void Dispose() => gathering.Dispose();
 
     public async Task<StoreHealth> CheckAsync(CancellationToken cancellationToken = default)
     {
