@@ -20,6 +20,9 @@ internal sealed class BodyBytes : IHttpUpgradeFeature, IHttpExtendedConnectFeatu
     /// <summary>Bytes to the caller.</summary>
     public long Response => response.BytesWritten + (upgraded?.BytesWritten ?? 0);
 
+    /// <summary>Whether the caller has all of an answer with this length. Of others only their end says so.</summary>
+    public bool IsWhole(long? length) => upgraded is null && length is { } all && response.BytesPassed >= all;
+
     public bool IsUpgradableRequest => upgrade?.IsUpgradableRequest ?? false;
 
     public bool IsExtendedConnect => connect?.IsExtendedConnect ?? false;

@@ -5,6 +5,7 @@ internal sealed class CountingStream(Stream inner, bool flush = false) : Stream
 {
     private long read;
     private long written;
+    private long passed;
 
     public static CountingStream Over(Stream inner) => new(inner);
 
@@ -14,6 +15,9 @@ internal sealed class CountingStream(Stream inner, bool flush = false) : Stream
     public long BytesRead => Volatile.Read(ref read);
 
     public long BytesWritten => Volatile.Read(ref written);
+
+    /// <summary>Of those written, what has been taken whole: nothing can go wrong with it here any more.</summary>
+    public long BytesPassed => Volatile.Read(ref passed);
 
     public override bool CanRead => inner.CanRead;
 
@@ -35,7 +39,17 @@ internal sealed class CountingStream(Stream inner, bool flush = false) : Stream
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         written += buffer.Length;
-        return flush ? WriteAndFlush(buffer, cancellationToken) : inner.WriteAsync(buffer, cancellationToken);
+        var write = flush ? WriteAndFlush(buffer, cancellationToken) : inner.WriteAsync(buffer, cancellationToken);
+        if (!write.IsCompletedSuccessfully)
+            return Pass(write, buffer.Length);
+        passed += buffer.Length;
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask Pass(ValueTask write, int count)
+    {
+        await write;
+        passed += count;
     }
 
     private async ValueTask WriteAndFlush(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)

@@ -60,7 +60,7 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         var bytes = BodyBytes.Count(context);
-        var caller = CallerLifetime.Watch(context);
+        var caller = CallerLifetime.Watch(context, bytes);
         // In this method's own flow: it is gone when the call is over.
         ExecutionGate.Current.Value = call.Gate;
         Picked? before = null;
@@ -71,6 +71,9 @@ internal sealed class UpstreamForwarder(IHttpForwarder forwarder, PlainUpstreams
             var transformer = new CallTransformer(call);
             upstreams.Begin(picked);
             var error = await forwarder.SendAsync(context, picked.Destination.Model.Config.Address, picked.Cluster.Model.HttpClient, ConfigFor(call, context), transformer, stop);
+            // Cut when there was nothing left to pass on: the call has run.
+            if (caller.HadAll && error is ForwarderError.ResponseBodyCanceled)
+                error = ForwarderError.None;
             upstreams.End(context, picked, IsAboutUpstream(error) && call.Gate.Refusal is null && !stop.IsCancellationRequested);
             if (call.Api.Retries > 0 && !call.Gate.Once)
             {

@@ -41,7 +41,7 @@ internal sealed class ForwarderHost : IAsyncDisposable
         throw new TimeoutException($"There are not {calls} results.");
     }
 
-    public static async Task<ForwarderHost> Start(ApiDefinition api, Func<ExecutionGate> gate, IForwarderHttpClientFactory? clients = null, CancellationToken stop = default)
+    public static async Task<ForwarderHost> Start(ApiDefinition api, Func<ExecutionGate> gate, IForwarderHttpClientFactory? clients = null, Func<Stream, Stream>? answers = null, CancellationToken stop = default)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -76,6 +76,8 @@ internal sealed class ForwarderHost : IAsyncDisposable
                     Headers = [],
                 },
             };
+            if (answers is not null)
+                context.Response.Body = answers(context.Response.Body);
             var result = await forwarder.Forward(context, call, stop);
             lock (host.Results)
                 host.Results.Add(result);
