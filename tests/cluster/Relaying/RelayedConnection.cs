@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using JitGrains.ClusterTests.Wire;
 
 namespace JitGrains.ClusterTests.Relaying;
 
@@ -62,12 +63,9 @@ internal sealed class RelayedConnection(TcpRelay relay, Socket near, int target)
     {
         await foreach (var (bytes, readAt) in way.ReadAllAsync(over))
         {
-            var left = relay.Latency - TimeProvider.System.GetElapsedTime(readAt);
-            if (left > TimeSpan.Zero)
-            {
-                using var wait = new PeriodicTimer(left);
-                await wait.WaitForNextTickAsync(over);
-            }
+            // Timers go by whole milliseconds, and cut off what is more: the last of it takes another look.
+            while (relay.Latency - TimeProvider.System.GetElapsedTime(readAt) is var left && left > TimeSpan.Zero)
+                await Until.Passed(left, over);
 
             // Before writing and not before reading: what was on its way is held as well.
             await relay.Passing.WaitAsync(over);
