@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Collections;
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -21,7 +20,7 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
     private const int LongestMention = 128;
 
     private readonly AuditSealer sealer;
-    private readonly ArrayBufferWriter<byte> bodies = new(64 * 1024);
+    private readonly RunBodies bodies = new();
     private readonly List<Place> places = [];
     private readonly List<PersonalValue> values = [];
     private readonly HashSet<string> mentions = new(StringComparer.Ordinal);
@@ -30,6 +29,8 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
     private int previousLength;
     private int start;
     private byte[] source = [];
+    private string lastType = "";
+    private byte[] lastTypeText = [];
     private string lastField = "";
     private long openedAt;
     private bool isOpen;
@@ -78,7 +79,7 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
     public ReadOnlySpan<byte> BodyOf(int index)
     {
         var from = index == 0 ? 0 : places[index - 1].End;
-        return bodies.WrittenSpan[from..places[index].End];
+        return bodies.Written[from..places[index].End];
     }
 
     /// <summary>Where in an entry's body the hash of the one before stands.</summary>
@@ -107,85 +108,74 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
     {
         if (isOpen)
             throw new InvalidOperationException("The entry before is not closed.");
-        (isOpen, lastField, start) = (true, "", bodies.WrittenCount);
+        (isOpen, lastField, start) = (true, "", bodies.Length);
         var ticks = openedAt = at.UtcTicks;
         (FromTicks, ToTicks) = (Math.Min(FromTicks, ticks), Math.Max(ToTicks, ticks));
         bodies.Write("{\"at\":\""u8);
-        Time(at);
+        bodies.Time(at);
         bodies.Write("\",\"data\":{"u8);
+        bodies.BeginFields();
     }
 
     /// <summary>A field; none where there is no value.</summary>
     public void Text(string name, string? value)
     {
-        if (string.IsNullOrEmpty(value))
-            return;
-        Name(name);
-        CanonicalJson.WriteString(bodies, value);
-        if (name != "resource")
-            Mention(value);
+        if (!string.IsNullOrEmpty(value))
+            Plain(name, value);
     }
 
     /// <summary>A field about the person whose act the entry shows: its digest in the entry, and its value apart; none where there is no value.</summary>
     public void Personal(string name, string? value)
     {
-        if (string.IsNullOrEmpty(value))
-            return;
-        var digest = sealer.PersonalDigest(value);
-        Name(name);
-        CanonicalJson.WriteString(bodies, digest);
-        values.Add(new PersonalValue(digest, value, openedAt));
-        if (name != "resource")
-            Mention(digest);
+        if (!string.IsNullOrEmpty(value))
+            Personal(name, value, openedAt);
     }
 
     /// <summary>A field that holds a time.</summary>
     public void At(string name, DateTimeOffset value)
     {
-        Name(name);
-        bodies.Write("\""u8);
-        Time(value);
-        bodies.Write("\""u8);
+        Follow(name);
+        bodies.At(name, value);
     }
 
     /// <summary>A field that holds a number, as text.</summary>
     public void Number(string name, long value)
     {
-        Name(name);
-        bodies.Write("\""u8);
-        Digits(value);
-        bodies.Write("\""u8);
+        Follow(name);
+        bodies.Number(name, value);
     }
 
     /// <summary>Seals it.</summary>
     public void Close(string type)
     {
         bodies.Write("},\"prev\":\""u8);
-        var at = bodies.WrittenCount - start;
+        var at = bodies.Length - start;
         bodies.Write(previous.AsSpan(0, previousLength));
         bodies.Write("\",\"seq\":"u8);
-        Digits(First + Count);
+        bodies.Digits(First + Count);
         bodies.Write(",\"source\":"u8);
         bodies.Write(source);
         bodies.Write(",\"type\":"u8);
-        CanonicalJson.WriteString(bodies, type);
+        if (!ReferenceEquals(type, lastType))
+            Mark(type);
+        bodies.Write(lastTypeText);
         bodies.Write(",\"v\":1}"u8);
-        types.Add(type);
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(bodies.WrittenSpan[start..], hash);
+        SHA256.HashData(bodies.Written[start..], hash);
         Base64Url.EncodeToUtf8(hash, previous, out _, out previousLength);
-        places.Add(new Place(bodies.WrittenCount, at, values.Count));
+        places.Add(new Place(bodies.Length, at, values.Count));
         isOpen = false;
     }
 
     /// <summary>Forgets all, and goes on behind another end of a chain.</summary>
     public void Restart(string source, ChainHead head)
     {
-        bodies.ResetWrittenCount();
+        bodies.Clear();
         places.Clear();
         values.Clear();
         mentions.Clear();
         types.Clear();
+        (lastType, lastTypeText) = ("", []);
         isOpen = false;
         (Source, First, FromTicks, ToTicks) = (source, head.Sequence + 1, long.MaxValue, long.MinValue);
         var name = new ArrayBufferWriter<byte>(64);
@@ -205,55 +195,56 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
 
     private void Write(string type, AuditField field)
     {
+        // An empty value is a value here.
         if (field.Personal)
-        {
-            // An empty value is a value here.
-            var digest = sealer.PersonalDigest(field.Value);
-            values.Add(new PersonalValue(digest, field.Value, Acts.Shows(type, field.Name) ? openedAt : 0));
-            Plain(field.Name, digest);
-        }
+            Personal(field.Name, field.Value, Acts.Shows(type, field.Name) ? openedAt : 0);
         else
-        {
             Plain(field.Name, field.Value);
+    }
+
+    private void Personal(string name, string value, long actedAt)
+    {
+        Follow(name);
+        var digest = bodies.Again(name, value, isPersonal: true);
+        if (digest is null)
+        {
+            digest = sealer.PersonalDigest(value);
+            bodies.Text(name, value, digest, isPersonal: true);
+            Mention(name, digest);
         }
+
+        values.Add(new PersonalValue(digest, value, actedAt));
     }
 
     private void Plain(string name, string value)
     {
-        Name(name);
-        CanonicalJson.WriteString(bodies, value);
-        if (name != "resource")
-            Mention(value);
+        Follow(name);
+        if (bodies.Again(name, value, isPersonal: false) is not null)
+            return;
+        bodies.Text(name, value, value, isPersonal: false);
+        Mention(name, value);
     }
 
-    private void Name(string name)
+    /// <summary>RFC 8785 has them in order, each once.</summary>
+    private void Follow(string name)
     {
-        // RFC 8785 has them in order, each once.
         if (string.CompareOrdinal(lastField, name) >= 0)
             throw new InvalidOperationException($"The field {name} comes before {lastField}.");
-        if (lastField.Length > 0)
-            bodies.Write(","u8);
         lastField = name;
-        CanonicalJson.WriteString(bodies, name);
-        bodies.Write(":"u8);
     }
 
-    private void Mention(string value)
+    private void Mark(string type)
     {
-        if (value.Length is > 3 and <= LongestMention && (value.StartsWith("pd_", StringComparison.Ordinal) || value.StartsWith("rq_", StringComparison.Ordinal)))
+        types.Add(type);
+        var text = new ArrayBufferWriter<byte>(64);
+        CanonicalJson.WriteString(text, type);
+        (lastType, lastTypeText) = (type, text.WrittenSpan.ToArray());
+    }
+
+    private void Mention(string name, string value)
+    {
+        if (name != "resource" && value.Length is > 3 and <= LongestMention && (value.StartsWith("pd_", StringComparison.Ordinal) || value.StartsWith("rq_", StringComparison.Ordinal)))
             mentions.Add(value);
-    }
-
-    private void Time(DateTimeOffset at)
-    {
-        at.UtcDateTime.TryFormat(bodies.GetSpan(40), out var written, "O", CultureInfo.InvariantCulture);
-        bodies.Advance(written);
-    }
-
-    private void Digits(long number)
-    {
-        number.TryFormat(bodies.GetSpan(20), out var written, default, CultureInfo.InvariantCulture);
-        bodies.Advance(written);
     }
 
     /// <summary>One entry's: where its body ends, where in it the hash of the one before begins, and how many values there are up to it.</summary>

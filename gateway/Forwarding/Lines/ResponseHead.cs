@@ -6,8 +6,8 @@ namespace JitGrains.Gateway.Forwarding.Lines;
 
 /// <summary>
 /// The head of an upstream's answer (RFC 9112 sections 4 and 5), read strictly: what two readers could take for two things is no
-/// answer. One for each connection, and read anew for each answer: texts that are the same as the time before are not made anew.
-/// Not thread-safe.
+/// answer. One for each connection, and read anew for each answer: texts that are the same as the time before are not made anew, and a
+/// head that is the same in every byte says what it said. Not thread-safe.
 /// </summary>
 internal sealed class ResponseHead
 {
@@ -16,6 +16,9 @@ internal sealed class ResponseHead
 
     private const int MostKnown = 64;
 
+    /// <summary>Longest one that is kept to be compared with the next.</summary>
+    private const int MostKept = 512;
+
     private static readonly SearchValues<byte> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
     /// <summary>What no text may hold: controls, but for tabs.</summary>
@@ -23,6 +26,8 @@ internal sealed class ResponseHead
 
     private readonly List<Known> known = [];
     private readonly List<KeyValuePair<string, string>> headers = [];
+    private readonly byte[] last = new byte[MostKept];
+    private int lastLength;
 
     /// <summary>The status.</summary>
     public int Status { get; private set; }
@@ -44,6 +49,19 @@ internal sealed class ResponseHead
 
     /// <summary>Reads a head, with the empty line at its end; false where it is none.</summary>
     public bool TryRead(ReadOnlySpan<byte> head)
+    {
+        if (lastLength > 0 && head.SequenceEqual(last.AsSpan(0, lastLength)))
+            return true;
+        lastLength = 0;
+        if (!TryReadAnew(head))
+            return false;
+        if (head.Length <= last.Length)
+            head.CopyTo(last);
+        lastLength = head.Length <= last.Length ? head.Length : 0;
+        return true;
+    }
+
+    private bool TryReadAnew(ReadOnlySpan<byte> head)
     {
         headers.Clear();
         (Length, IsChunked) = (null, false);

@@ -22,7 +22,7 @@ public class SealedRunTests
         {
             run.Restart("gateway/gw_\"1\"", head);
             var expected = new List<AuditEntry>();
-            for (var i = random.Next(5); i > 0; i--)
+            for (var i = random.Next(round % 10 == 0 ? 60 : 5); i > 0; i--)
             {
                 var (at, draft) = (Samples.T0.AddTicks(random.NextInt64(TimeSpan.TicksPerDay)), Draft(random));
                 expected.Add(Sealer.Seal("gateway/gw_\"1\"", head, at, draft));
@@ -87,16 +87,22 @@ public class SealedRunTests
         {
             if (random.Next(3) == 0)
                 continue;
-            var value = random.Next(5) switch
+            var value = random.Next(8) switch
             {
                 0 => $"rq_{random.Next(9)}",
                 1 => "a \"quoted\" \\ \u0001 é \U0001F600",
                 2 => $"\",\"prev\":\"{random.Next(9)}",
                 3 => "",
+                4 or 5 => "the same",
+                6 => "the same é",
                 _ => $"value {random.Next(40)}",
             };
-            fields.Add(new AuditField(name, value, Personal: name is "principal" or "resource"));
+            fields.Add(new AuditField(name, value, Personal: name is "principal" or "resource" || (name == "n" && random.Next(2) == 0)));
         }
+
+        // More than there usually are.
+        if (random.Next(10) == 0)
+            fields.AddRange(Enumerable.Range(0, 40).Select(i => new AuditField(string.Intern($"z{i:00}"), $"{random.Next(2)}")));
 
         return new AuditDraft(random.Next(2) == 0 ? AuditTypes.CallForwarded : AuditTypes.CallDenied, [.. fields]);
     }

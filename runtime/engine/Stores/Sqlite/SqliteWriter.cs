@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 
@@ -16,8 +15,11 @@ internal sealed partial class SqliteWriter : IDisposable
     private readonly EngineTelemetry telemetry;
     private readonly ILogger logger;
     private readonly SemaphoreSlim places;
-    private readonly BlockingCollection<Write> queue = [];
+
+    /// <summary>Its own lock. Who waits here sleeps at once: between two writes a blocking collection spun for longer than a write takes.</summary>
+    private readonly Queue<Write> queue = new();
     private readonly Thread thread;
+    private bool isClosed;
     private Db? db;
 
     public SqliteWriter(string path, GrainEngineOptions options, TimeProvider time, EngineTelemetry telemetry, ILogger logger)
@@ -42,15 +44,11 @@ internal sealed partial class SqliteWriter : IDisposable
     {
         await places.WaitAsync(cancellationToken);
         var write = new Write<T>(work);
-        try
-        {
-            queue.Add(write, CancellationToken.None);
-        }
-        catch (InvalidOperationException e)
+        if (!TryAdd(write))
         {
             // Whoever waits behind this one hears it too.
             places.Release();
-            throw new StoreUnavailableException("The store is closed.", e);
+            throw new StoreUnavailableException("The store is closed.");
         }
 
         return await write.Done;
@@ -59,20 +57,51 @@ internal sealed partial class SqliteWriter : IDisposable
     /// <summary>Finishes what is queued, and closes.</summary>
     public void Dispose()
     {
-        queue.CompleteAdding();
+        lock (queue)
+        {
+            isClosed = true;
+            Monitor.Pulse(queue);
+        }
+
         thread.Join();
         db?.Dispose();
-        queue.Dispose();
+    }
+
+    private bool TryAdd(Write write)
+    {
+        lock (queue)
+        {
+            if (isClosed)
+                return false;
+            queue.Enqueue(write);
+            Monitor.Pulse(queue);
+            return true;
+        }
+    }
+
+    /// <summary>All that waits, or as much as one transaction takes; false once it is closed and nothing is left.</summary>
+    private bool TryTake(List<Write> batch)
+    {
+        lock (queue)
+        {
+            while (queue.Count == 0)
+            {
+                if (isClosed)
+                    return false;
+                Monitor.Wait(queue);
+            }
+
+            while (batch.Count < maxBatch && queue.TryDequeue(out var next))
+                batch.Add(next);
+            return true;
+        }
     }
 
     private void Run()
     {
         var batch = new List<Write>(maxBatch);
-        foreach (var first in queue.GetConsumingEnumerable())
+        while (TryTake(batch))
         {
-            batch.Add(first);
-            while (batch.Count < maxBatch && queue.TryTake(out var next))
-                batch.Add(next);
             places.Release(batch.Count);
             Commit(batch);
             batch.Clear();
