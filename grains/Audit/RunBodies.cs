@@ -102,14 +102,6 @@ internal sealed class RunBodies
         Length += written;
     }
 
-    /// <summary>Writes a text as a JSON string.</summary>
-    public void Quote(string text)
-    {
-        Write("\""u8);
-        Inner(text);
-        Write("\""u8);
-    }
-
     /// <summary>Writes the name and the quotation mark that a value begins with.</summary>
     private ref Said Name(string name)
     {

@@ -178,9 +178,7 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
         (lastType, lastTypeText) = ("", []);
         isOpen = false;
         (Source, First, FromTicks, ToTicks) = (source, head.Sequence + 1, long.MaxValue, long.MinValue);
-        var name = new ArrayBufferWriter<byte>(64);
-        CanonicalJson.WriteString(name, source);
-        this.source = name.WrittenSpan.ToArray();
+        this.source = Quoted(source);
         previousLength = Encoding.ASCII.GetBytes(head.Hash, previous);
     }
 
@@ -236,9 +234,14 @@ public sealed class SealedRun : IReadOnlyList<AuditEntry>
     private void Mark(string type)
     {
         types.Add(type);
-        var text = new ArrayBufferWriter<byte>(64);
-        CanonicalJson.WriteString(text, type);
-        (lastType, lastTypeText) = (type, text.WrittenSpan.ToArray());
+        (lastType, lastTypeText) = (type, Quoted(type));
+    }
+
+    private static byte[] Quoted(string text)
+    {
+        var quoted = new ArrayBufferWriter<byte>(64);
+        CanonicalJson.WriteString(quoted, text);
+        return quoted.WrittenSpan.ToArray();
     }
 
     private void Mention(string name, string value)

@@ -50,24 +50,16 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static Task<ServerProcess> StartSelfAsync(string part, params string[] rest) => StartSelfAsync(part, FreePort(), rest);
 
     /// <summary>The same, on a port that is known.</summary>
-    public static Task<ServerProcess> StartSelfAsync(string part, int port, params string[] rest)
-    {
-        return StartAsync(Path.Combine(AppContext.BaseDirectory, "JitGrains.Bench.dll"), [part, $"{port}", .. rest], port);
-    }
+    public static Task<ServerProcess> StartSelfAsync(string part, int port, params string[] rest) => StartSelfAsync(part, port, rest, environment: null);
 
     /// <summary>
-    /// The same, with threads that sleep at once where there is nothing to do: one that only stands in for others, beside what is measured,
-    /// must not take their processors by spinning.
+    /// The same, with threads that sleep at once: one that only stands in for others, beside what is measured, must not take their processors.
     /// </summary>
-    public static Task<ServerProcess> StartQuietSelfAsync(string part)
-    {
-        var port = FreePort();
-        return StartAsync(
-            Path.Combine(AppContext.BaseDirectory, "JitGrains.Bench.dll"),
-            [part, $"{port}"],
-            port,
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0" });
-    }
+    public static Task<ServerProcess> StartQuietSelfAsync(string part) =>
+        StartSelfAsync(part, FreePort(), [], new Dictionary<string, string>([GatewayProgram.SleepAtOnce], StringComparer.Ordinal));
+
+    private static Task<ServerProcess> StartSelfAsync(string part, int port, string[] rest, IReadOnlyDictionary<string, string>? environment) =>
+        StartAsync(Path.Combine(AppContext.BaseDirectory, "JitGrains.Bench.dll"), [part, $"{port}", .. rest], port, environment);
 
     /// <summary>Starts a program and waits until its port answers.</summary>
     public static async Task<ServerProcess> StartAsync(string program, string[] arguments, int port, IReadOnlyDictionary<string, string>? environment = null, TimeSpan? look = null)

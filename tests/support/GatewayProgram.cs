@@ -11,6 +11,12 @@ public static class GatewayProgram
     /// </summary>
     public static string Path { get; } = Environment.GetEnvironmentVariable("JITGRAINS_GATEWAY") is { Length: > 0 } named ? named : BesideTheTests();
 
+    /// <summary>
+    /// For any program's environment: threads that find nothing to do sleep at once. Where many processes share this machine's processors,
+    /// they would take them from each other by spinning.
+    /// </summary>
+    public static KeyValuePair<string, string> SleepAtOnce { get; } = new("DOTNET_ThreadPool_UnfairSemaphoreSpinLimit", "0");
+
     /// <summary>How it is started: a library by <c>dotnet</c>, anything else, as a publish with the framework makes it, by itself.</summary>
     /// <param name="program">Its library or executable.</param>
     public static ProcessStartInfo Start(string program) =>

@@ -67,9 +67,9 @@ internal static class Starts
     {
         var grants = evidence.Trail.Grants.ToLookup(g => (g.Action, g.Resource));
         return evidence.Arrivals
-            .Select(a => SubjectOf(evidence, a) is { Gate: not Gate.Allow } s && grants[(s.Action, s.Resource)].ToList() is { Count: > 0 } mine ? (a.From ?? mine.Max(g => g.ExpiresAt)) - mine.Max(g => g.ExpiresAt) : TimeSpan.Zero)
+            .Select(a => SubjectOf(evidence, a) is { Gate: not Gate.Allow } s && grants[(s.Action, s.Resource)].ToList() is { Count: > 0 } mine ? a.From - mine.Max(g => g.ExpiresAt) : null)
             .Append(TimeSpan.Zero)
-            .Max();
+            .Max()!.Value;
     }
 
     /// <summary>Why it must not have started, or null where it might.</summary>

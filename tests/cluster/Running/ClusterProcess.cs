@@ -89,9 +89,8 @@ internal sealed class ClusterProcess : IAsyncDisposable
         // Whatever the tests were started with is not this process' configuration.
         foreach (var name in start.Environment.Keys.Where(IsConfiguration).ToList())
             start.Environment.Remove(name);
-        // Many processes share this machine's processors, and the database does: docs/operations.md, "A cluster".
-        start.Environment["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0";
-        foreach (var (name, value) in Environment)
+        // As docs/operations.md has it for such a machine ("A cluster").
+        foreach (var (name, value) in Environment.Prepend(GatewayProgram.SleepAtOnce))
             start.Environment[name] = value;
         process = Process.Start(start)!;
         process.OutputDataReceived += (_, e) => Take(e.Data);
