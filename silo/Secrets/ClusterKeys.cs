@@ -75,7 +75,7 @@ public static class ClusterKeys
                     return known;
                 trouble = "no silo has made them yet, or this login may not read them";
             }
-            catch (StoreUnavailableException e)
+            catch (Exception e) when (e is StoreUnavailableException or StoreOpenException { MayPass: true })
             {
                 trouble = e.Message;
             }

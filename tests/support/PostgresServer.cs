@@ -140,6 +140,9 @@ public sealed class PostgresServer : IAsyncDisposable
         keeper = null;
     }
 
+    /// <summary>Tells it to stop once its last session has ended; it takes no new ones, and says so. <see cref="StopAsync"/> must follow.</summary>
+    public Task StopSlowlyAsync() => RunAsync("kill", "-s", "TERM", $"{ProcessId}");
+
     /// <summary>Keeps all its processes from running, until <see cref="ResumeAsync"/>: connections stay, and nothing answers.</summary>
     public Task SuspendAsync() => SignalAllAsync("STOP");
 

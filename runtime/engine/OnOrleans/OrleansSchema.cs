@@ -31,7 +31,8 @@ internal sealed class OrleansSchema(OrleansOptions options) : IHostedService
         """;
 
     /// <summary>Prepares the database.</summary>
-    /// <exception cref="StoreOpenException">Orleans' tables are not there, or may not be changed by this login.</exception>
+    /// <exception cref="StoreOpenException">Orleans' tables are not there, or may not be changed by this login, or the database does not let it in.</exception>
+    /// <exception cref="StoreUnavailableException">The database did not answer, or takes nobody yet.</exception>
     public static async Task PrepareAsync(string database, CancellationToken cancellationToken)
     {
         try
@@ -53,6 +54,11 @@ internal sealed class OrleansSchema(OrleansOptions options) : IHostedService
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
             throw new StoreOpenException("This login may not change Orleans' tables: have their owner start a silo once, or apply the statements in docs/orleans.md.", e);
+        }
+        catch (Exception e)
+        {
+            // Where it has none of its own it uses JitGrains' setting, whose login was tried before.
+            throw PostgresRefusals.Of(e, "Orleans:Database", database);
         }
     }
 

@@ -6,7 +6,9 @@ namespace JitGrains.Runtime.Engine;
 /// </summary>
 public interface IKeyStore
 {
-    /// <summary>The keys that this process may read, by name; empty where none were made yet, or nothing of the store is there yet.</summary>
+    /// <summary>The keys that this process may read, by name; empty where none were made yet, or no tables are there yet.</summary>
+    /// <exception cref="StoreOpenException">The store does not let this process in.</exception>
+    /// <exception cref="StoreUnavailableException">The store did not answer, or takes nobody yet.</exception>
     Task<IReadOnlyDictionary<string, byte[]>> ReadAsync(CancellationToken cancellationToken = default);
 
     /// <summary>

@@ -11,6 +11,9 @@ public sealed class StoreOpenException : Exception
 
     /// <summary>Creates the exception with a message and its cause.</summary>
     public StoreOpenException(string message, Exception innerException) : base(message, innerException) { }
+
+    /// <summary>Whether somebody else may be about to see to it, so that who can wait does so for a while.</summary>
+    public bool MayPass { get; init; }
 }
 
 /// <summary>

@@ -18,6 +18,7 @@ internal static class PostgresErrors
             ? p.SqlState != PostgresErrorCodes.QueryCanceled
             // The last two are what a standby says.
             : p.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.ObjectNotInPrerequisiteState,
+        StoreUnavailableException { InnerException: { } cause } => IsOutage(cause),
         _ when IsOverload(e) => false,
         NpgsqlException or SocketException or IOException or TimeoutException => true,
         _ => false,
@@ -38,6 +39,7 @@ internal static class PostgresErrors
     /// <summary>The engine's exception for the database's, or the same where it is a bug or a matter of configuration.</summary>
     public static Exception Translate(Exception e) => e switch
     {
+        StoreUnavailableException => e,
         PostgresException { SqlState: OtherVersion } => new InconsistentStateException("a grain was written by another turn", e),
         _ when IsTransient(e) => new StoreUnavailableException($"The database did not do what was asked of it: {e.Message}", e),
         _ => e,

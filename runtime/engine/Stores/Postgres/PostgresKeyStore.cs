@@ -8,26 +8,26 @@ internal sealed class PostgresKeyStore(GrainEngineOptions options) : IKeyStore
 {
     public async Task<IReadOnlyDictionary<string, byte[]>> ReadAsync(CancellationToken cancellationToken = default)
     {
-        try
-        {
-            // Which rows there are is the database's to say: a gateway's login sees those for all.
-            return await UseAsync(
-                async connection =>
+        // Which rows there are is the database's to say: a gateway's login sees those for all.
+        return await UseAsync(
+            async connection =>
+            {
+                var keys = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+                try
                 {
-                    var keys = new Dictionary<string, byte[]>(StringComparer.Ordinal);
                     await using var command = new NpgsqlCommand("SELECT name, value FROM cluster_keys", connection);
                     await using var reader = await command.ExecuteReaderAsync(cancellationToken);
                     while (await reader.ReadAsync(cancellationToken))
                         keys.Add(reader.GetString(0), reader.GetFieldValue<byte[]>(1));
-                    return keys;
-                },
-                cancellationToken);
-        }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.InvalidCatalogName)
-        {
-            // Nothing is there yet, or not all that this login may do was granted: somebody else is about to do that.
-            return new Dictionary<string, byte[]>(StringComparer.Ordinal);
-        }
+                }
+                catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InsufficientPrivilege)
+                {
+                    // Nothing is there yet, or not all that this login may do was granted: somebody else is about to do that.
+                }
+
+                return keys;
+            },
+            cancellationToken);
     }
 
     public async Task AddAsync(IReadOnlyList<SharedKey> keys, CancellationToken cancellationToken = default)
@@ -62,9 +62,9 @@ internal sealed class PostgresKeyStore(GrainEngineOptions options) : IKeyStore
             await connection.OpenAsync(cancellationToken);
             return await work(connection);
         }
-        catch (Exception e) when (e is not PostgresException)
+        catch (Exception e)
         {
-            throw PostgresErrors.Translate(e);
+            throw PostgresRefusals.Of(e, nameof(options.Database), options.Database!);
         }
     }
 }

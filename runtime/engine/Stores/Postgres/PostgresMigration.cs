@@ -20,8 +20,20 @@ internal static partial class PostgresMigration
     public static string RolesSql { get; } = string.Join(" ", Roles.Select(r => $"CREATE ROLE {r} NOLOGIN;"));
 
     /// <summary>Does what is to be done as the owner; refuses a database of a later version.</summary>
-    public static Task<SchemaChange> RunAsync(GrainEngineOptions options, ILogger logger, CancellationToken cancellationToken) =>
-        RunAsync(options.DatabaseOwner ?? options.Database!, PostgresSchema.Steps, PostgresPrivileges.Sql, logger, cancellationToken);
+    /// <exception cref="StoreOpenException">The database does not let it; the message names the setting.</exception>
+    /// <exception cref="StoreUnavailableException">The database did not answer, or takes nobody yet.</exception>
+    public static async Task<SchemaChange> RunAsync(GrainEngineOptions options, ILogger logger, CancellationToken cancellationToken)
+    {
+        var (setting, database) = options.DatabaseOwner is { } owner ? (nameof(options.DatabaseOwner), owner) : (nameof(options.Database), options.Database!);
+        try
+        {
+            return await RunAsync(database, PostgresSchema.Steps, PostgresPrivileges.Sql, logger, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            throw PostgresRefusals.Of(e, setting, database);
+        }
+    }
 
     internal static async Task<SchemaChange> RunAsync(string database, IReadOnlyList<string> steps, string privileges, ILogger logger, CancellationToken cancellationToken)
     {
@@ -42,10 +54,8 @@ internal static partial class PostgresMigration
             // The privileges are the owner's business; the tables must be there.
             if (version == steps.Count)
                 return new SchemaChange(version, version, Granted: false);
-            var refusal = new StoreOpenException(
-                $"The database has schema version {version}; this program needs {steps.Count}, and its login may not change the schema. Start a process whose DatabaseOwner may, or run `migrate` with it.", e);
-            refusal.Data["may pass"] = true;
-            throw refusal;
+            throw new StoreOpenException(
+                $"The database has schema version {version}; this program needs {steps.Count}, and its login may not change the schema. Start a process whose DatabaseOwner may, or run `migrate` with it.", e) { MayPass = true };
         }
     }
 

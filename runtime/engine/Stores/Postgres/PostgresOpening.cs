@@ -30,7 +30,7 @@ internal sealed partial class PostgresOpening(
                 await OpenAsync(cancellationToken);
                 return;
             }
-            catch (Exception e) when (e is StoreUnavailableException or StoreOpenException { Data.Count: > 0 })
+            catch (Exception e) when (e is StoreUnavailableException or StoreOpenException { MayPass: true })
             {
                 if (TimeProvider.System.GetElapsedTime(started) >= options.DatabaseStartWait)
                     throw e is StoreOpenException ? e : new StoreOpenException($"The database cannot be used: {e.Message}", e);
@@ -66,7 +66,7 @@ internal sealed partial class PostgresOpening(
         }
         catch (Exception e)
         {
-            throw connections.Failed(e);
+            throw PostgresRefusals.Of(connections.Failed(e), nameof(options.Database), options.Database!);
         }
         finally
         {
