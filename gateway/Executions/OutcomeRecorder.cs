@@ -27,7 +27,9 @@ internal sealed partial class OutcomeRecorder : IHostedService, IDisposable
     private readonly SemaphoreSlim turns = new(RetriesAtOnce);
     private readonly ConcurrentDictionary<string, Task> retrying = new(StringComparer.Ordinal);
     private readonly WaitingOutcomes soon;
-    private readonly ConcurrentDictionary<List<OutcomeCommand>, Task> waits = new(ReferenceEqualityComparer.Instance);
+
+    // Completes once a stop has nothing more to wait for but what is tried again.
+    private readonly TaskCompletionSource noneWaits = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public OutcomeRecorder(IGrainFactory grains, TimeProvider time, ILogger<OutcomeRecorder> logger)
     {
@@ -62,7 +64,7 @@ internal sealed partial class OutcomeRecorder : IHostedService, IDisposable
                 RecordLater(callerKey, command);
         }
 
-        soon.Done(commands.Length);
+        AreDone(commands.Length);
     }
 
     /// <summary>Records an outcome in the background.</summary>
@@ -75,7 +77,9 @@ internal sealed partial class OutcomeRecorder : IHostedService, IDisposable
     {
         await stop.CancelAsync();
         soon.End();
-        await Task.WhenAll(waits.Values);
+        // Also for those that a timer was just giving out, or a use had taken along: they are open from then on.
+        AreDone(0);
+        await noneWaits.Task;
         await Task.WhenAll(retrying.Values);
     }
 
@@ -88,16 +92,19 @@ internal sealed partial class OutcomeRecorder : IHostedService, IDisposable
 
     private async Task RecordByThemselves(string callerKey, List<OutcomeCommand> commands)
     {
-        var recorded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        waits.TryAdd(commands, recorded.Task);
         foreach (var command in commands)
         {
             await Record(callerKey, command);
-            soon.Done(1);
+            AreDone(1);
         }
+    }
 
-        waits.TryRemove(commands, out _);
-        recorded.SetResult();
+    /// <summary>So many are stored, or tried again. Whichever comes last, this or the stop, sees that none waits.</summary>
+    private void AreDone(int count)
+    {
+        soon.Done(count);
+        if (stop.IsCancellationRequested && soon.Open == 0)
+            noneWaits.TrySetResult();
     }
 
     private async Task Retry(string callerKey, OutcomeCommand command)

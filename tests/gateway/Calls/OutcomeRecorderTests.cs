@@ -119,6 +119,45 @@ public sealed class OutcomeRecorderTests : IAsyncLifetime
         Assert.Equal(0, outcomes.Open);
     }
 
+    [Fact]
+    public async Task A_stop_waits_for_those_whose_moment_is_over_right_then()
+    {
+        // Many at once, so that some are still to be given out when the stop comes.
+        for (var round = 0; round < 300; round++)
+        {
+            using var several = new OutcomeRecorder(services.GetRequiredService<IGrainFactory>(), time, NullLogger<OutcomeRecorder>.Instance);
+            for (var n = 0; n < 50; n++)
+                several.RecordSoon($"{caller}-{n}", Outcome($"ex_{n}"));
+            using var both = new Barrier(2);
+            var over = Task.Run(() =>
+            {
+                both.SignalAndWait();
+                time.Advance(Moment);
+            });
+            await Task.Run(async () =>
+            {
+                both.SignalAndWait();
+                await several.StopAsync(CancellationToken.None);
+                Assert.True(several.Open == 0, $"{several.Open} were not waited for, in round {round}");
+            });
+            await over;
+        }
+    }
+
+    [Fact]
+    public async Task A_stop_waits_for_those_that_a_use_has_taken_along()
+    {
+        await Use("ex_1", []);
+        outcomes.RecordSoon(caller, Outcome("ex_1"));
+        var along = outcomes.TakeAlong(caller);
+        var stopped = outcomes.StopAsync(CancellationToken.None);
+        Assert.False(stopped.IsCompleted);
+        // The use failed.
+        outcomes.WereTaken(caller, along, recorded: false);
+        await stopped;
+        Assert.NotNull((await Find("ex_1")).Outcome);
+    }
+
     private async Task Use(string id, ImmutableArray<OutcomeCommand> along)
     {
         var grant = Grant(uses: 10);
