@@ -41,6 +41,19 @@ public sealed class ManifestTests
         Assert.DoesNotContain(environment.Keys, k => k.StartsWith("JITGRAINS__", StringComparison.Ordinal) && !asked.Contains(k.Replace("__", ":", StringComparison.Ordinal)));
     }
 
+    /// <summary>An address that gateways cannot reach would have each of them try, and say so, for nothing; a shared one would lead answers to another silo.</summary>
+    [Fact]
+    public async Task Silos_name_an_address_for_answers_only_where_gateways_reach_it()
+    {
+        var site = await Site.ExampleAsync();
+        var silo = site.EnvironmentOf(site.Containers().Single(c => c.Workload == "silo").Container);
+        var answers = silo.Keys.SingleOrDefault(k => k.Equals("JITGRAINS__ANSWERURL", StringComparison.OrdinalIgnoreCase));
+        var mayReach = site.Find("NetworkPolicy", "silo").Map("spec").List("ingress").SelectMany(i => i.List("from"))
+            .Any(f => f.Map("podSelector").Map("matchLabels").Text("app") == "gateway");
+        Assert.Equal(mayReach, answers is not null);
+        Assert.True(answers is null || !site.Find("ConfigMap", "silo-settings").Map("data").Children.ContainsKey(answers), "all silos would have the same");
+    }
+
     [Fact]
     public async Task No_container_may_do_more_than_it_must()
     {
