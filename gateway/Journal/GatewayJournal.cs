@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using JitGrains.Audit;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Telemetry;
@@ -15,14 +16,22 @@ internal sealed partial class GatewayJournal(
     TimeSpan? firstMayBeLate = null)
     : IHostedService, IDisposable
 {
-    /// <summary>A batch is one row of the store; where it is full, it does not wait for its second to be over.</summary>
-    private const int BatchSize = 500;
+    /// <summary>A batch is one row of the store, and one commit; where it is full, it does not wait for its second to be over.</summary>
+    private const int LargestBatch = 2_000;
+
+    /// <summary>
+    /// So many at a time are sealed by the call that ends last of them: what they are made of is still in the processor's caches then,
+    /// and no call waits behind a whole batch.
+    /// </summary>
+    private const int LargestSlice = 32;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastTry = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a call waits for room before it is refused.</summary>
     private static readonly TimeSpan WaitForRoom = TimeSpan.FromSeconds(1);
 
+    // Before calls have to wait for room, several batches are full.
+    private readonly int batchSize = Math.Clamp(options.JournalCapacity / 5, 1, LargestBatch);
     private readonly Lock gate = new();
     private readonly SemaphoreSlim wake = new(0, 1);
     private readonly CancellationTokenSource stop = new();
@@ -30,7 +39,9 @@ internal sealed partial class GatewayJournal(
     private readonly JournalChain chain = new(incarnation, store, epoch, sealer, time, logger, firstMayBeLate ?? FirstEntry.MayBeLate);
     private readonly Queue<JournalItem> waiting = new();
     private TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Sealed, and not in the store yet. Changed by who has the writes and the gate.
     private List<JournalItem> unwritten = [];
+    private int sealedCount;
     private JournalTicket? firstRunning;
     private int runningCount;
     private Task writing = Task.CompletedTask;
@@ -125,7 +136,8 @@ internal sealed partial class GatewayJournal(
         await writes.WaitAsync();
         try
         {
-            chain.Began(first, current, unwritten);
+            chain.Began(first, current, CollectionsMarshal.AsSpan(unwritten));
+            sealedCount = unwritten.Count;
         }
         finally
         {
@@ -173,7 +185,7 @@ internal sealed partial class GatewayJournal(
 
     internal void End(JournalTicket ticket, bool write)
     {
-        bool full;
+        bool isSlice;
         lock (gate)
         {
             if (!ticket.IsRunning)
@@ -182,12 +194,48 @@ internal sealed partial class GatewayJournal(
             if (!write)
                 return;
             waiting.Enqueue(new JournalItem(time.GetUtcNow(), ticket, IsNote: false));
-            // Once for each time that it becomes full: the writer goes on while there are full ones.
-            full = waiting.Count == BatchSize;
+            isSlice = waiting.Count >= Math.Min(batchSize, LargestSlice);
         }
 
-        if (full)
+        if (isSlice)
+            SealSlice();
+    }
+
+    /// <summary>Seals what waits, unless somebody seals or writes at this moment: then it is done by the next who ends, or by the writer.</summary>
+    private void SealSlice()
+    {
+        if (!writes.Wait(0, CancellationToken.None))
+            return;
+        bool isFull;
+        try
+        {
+            if (chain.IsBroken || chain.Offered > 0 || unwritten.Count >= batchSize)
+                return;
+            lock (gate)
+                Take(2 * LargestSlice);
+            SealTaken();
+            isFull = unwritten.Count >= batchSize;
+        }
+        finally
+        {
+            writes.Release();
+        }
+
+        if (isFull)
             Wake();
+    }
+
+    /// <summary>Takes what waits, so many at most, and no more than fit into a batch. In the gate.</summary>
+    private void Take(int most)
+    {
+        for (var taken = 0; taken < most && unwritten.Count < batchSize && waiting.TryDequeue(out var next); taken++)
+            unwritten.Add(next);
+    }
+
+    private void SealTaken()
+    {
+        chain.Seal(CollectionsMarshal.AsSpan(unwritten)[sealedCount..]);
+        sealedCount = unwritten.Count;
     }
 
     private void Leave(JournalTicket ticket)
@@ -243,7 +291,7 @@ internal sealed partial class GatewayJournal(
         get
         {
             lock (gate)
-                return waiting.Count >= BatchSize;
+                return waiting.Count >= batchSize;
         }
     }
 
@@ -260,11 +308,11 @@ internal sealed partial class GatewayJournal(
         }
     }
 
-    /// <summary>Chains what waits, once; the same chained entries are offered to the store until it has them.</summary>
+    /// <summary>Chains what is left, once; the same chained entries are offered to the store until it has them.</summary>
     private async Task<bool> WriteBatch()
     {
         if (chain.Offered == 0)
-            Chain();
+            Offer();
         if (chain.Offered == 0)
             return true;
         try
@@ -283,7 +331,7 @@ internal sealed partial class GatewayJournal(
         TaskCompletionSource waited;
         lock (gate)
         {
-            unwritten = [];
+            (unwritten, sealedCount) = ([], 0);
             (waited, written) = (written, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 
@@ -291,12 +339,11 @@ internal sealed partial class GatewayJournal(
         return true;
     }
 
-    private void Chain()
+    private void Offer()
     {
         lock (gate)
         {
-            while (unwritten.Count < BatchSize && waiting.TryDequeue(out var next))
-                unwritten.Add(next);
+            Take(batchSize);
             var now = time.GetUtcNow();
             for (var ticket = firstRunning; ticket is not null; ticket = ticket.Next)
             {
@@ -305,7 +352,8 @@ internal sealed partial class GatewayJournal(
             }
         }
 
-        chain.Seal(unwritten);
+        SealTaken();
+        chain.Offer();
     }
 
     private void OnEpochChanged(object? sender, EventArgs e) => chain.Break();

@@ -16,7 +16,6 @@ internal sealed partial class JournalChain(
 {
     private readonly SealedRun batch = sealer.Begin("", ChainHead.Empty);
     private bool isOffered;
-    private ChainHead head = ChainHead.Empty;
     private string? epochOfChain;
     private int begun;
     private long beganAt;
@@ -35,16 +34,15 @@ internal sealed partial class JournalChain(
     /// <summary>Nothing is appended any more before another begins.</summary>
     public void Break() => isBroken = true;
 
-    /// <summary>Chains entries, which are to be written next.</summary>
-    public void Seal(IReadOnlyList<JournalItem> entries)
+    /// <summary>Chains entries, which are to be written with the next batch; nothing may be offered meanwhile.</summary>
+    public void Seal(ReadOnlySpan<JournalItem> entries)
     {
-        isOffered = false;
-        batch.Restart(Source, head);
-        foreach (var item in entries)
+        foreach (ref readonly var item in entries)
             item.AddTo(batch);
-        head = batch.Head;
-        isOffered = true;
     }
+
+    /// <summary>What was chained is the batch that the store is offered until it has it.</summary>
+    public void Offer() => isOffered = batch.Count > 0;
 
     /// <summary>Writes what is offered; throws where that fails, and where the store has lost what it follows the chain is broken.</summary>
     public async Task Append()
@@ -52,7 +50,8 @@ internal sealed partial class JournalChain(
         try
         {
             await store.AppendAsync(batch, CancellationToken.None);
-            (isOffered, isFollowed) = (false, true);
+            isFollowed = true;
+            GoOn(batch.Head);
         }
         catch (Exception e) when (e is AuditGapException or AuditConflictException)
         {
@@ -81,10 +80,11 @@ internal sealed partial class JournalChain(
     /// <summary>It was committed in this epoch: what is written from here on follows it.</summary>
     /// <param name="first">Its first entry.</param>
     /// <param name="current">The epoch.</param>
-    /// <param name="unwritten">What is offered; an entry whose write was not answered may then be in both chains.</param>
-    public void Began(AuditEntry first, string current, IReadOnlyList<JournalItem> unwritten)
+    /// <param name="unwritten">What was chained before; an entry whose write was not answered may then be in both chains.</param>
+    public void Began(AuditEntry first, string current, ReadOnlySpan<JournalItem> unwritten)
     {
-        (Source, head) = (first.Source, new ChainHead(first.Sequence, first.Hash));
+        Source = first.Source;
+        GoOn(new ChainHead(first.Sequence, first.Hash));
         if (epochOfChain is not null)
             LogBegan(logger, Source);
         (epochOfChain, isBroken, isFollowed, beganAt) = (current, false, false, time.GetTimestamp());
@@ -92,6 +92,12 @@ internal sealed partial class JournalChain(
         if (epoch.Current != current)
             Break();
         Seal(unwritten);
+    }
+
+    private void GoOn(ChainHead head)
+    {
+        isOffered = false;
+        batch.Restart(Source, head);
     }
 
     [LoggerMessage(3022, LogLevel.Warning, "The journal goes on in the chain {Chain}: the store was set back, or has lost entries")]

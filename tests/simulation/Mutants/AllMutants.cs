@@ -119,7 +119,7 @@ internal static class AllMutants
         new("use-without-an-entry", "A use is taken without an entry in the audit trail",
             new Edit(PrincipalApply, "case UseTaken { Execution: var x }:\n                yield return new AuditDraft", "case UseTaken { Execution: var x }:\n                if (!ON) yield return new AuditDraft")),
         new("journal-drops-entries", "A batch of the journal takes three entries, and the others that wait are dropped",
-            new Edit("gateway/Journal/GatewayJournal.cs", "                unwritten.Add(next);", "                if (unwritten.Count < 3 || !ON) unwritten.Add(next);")),
+            new Edit("gateway/Journal/GatewayJournal.cs", "            unwritten.Add(next);", "            if (unwritten.Count < 3 || !ON) unwritten.Add(next);")),
         new("denials-are-not-journaled", "A denied call has no entry",
             new Edit("gateway/RequestPath/RequestPipeline.cs", "        ticket.Write(AuditTypes.CallDenied);", "        if (!ON) ticket.Write(AuditTypes.CallDenied);")),
         new("broken-chain", "An audit entry does not name the one before it",
