@@ -56,7 +56,8 @@ internal sealed record AuditSegment(string Source, long First, long Last, string
     private static AuditSegment? PackRun(SealedRun run)
     {
         var bytes = 0L;
-        using var packed = new MemoryStream(run.Count * 128);
+        // Not so large at first that the collector would keep it among what lives long: a batch is packed some times a second.
+        using var packed = new MemoryStream(Math.Min(run.Count * 64, 80_000));
         using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
         {
             var buffer = new ArrayBufferWriter<byte>(64 * 1024);
