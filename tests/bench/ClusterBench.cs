@@ -18,7 +18,7 @@ internal sealed partial class ClusterBench(Cluster cluster, Issuer issuer, Store
 
     /// <param name="part">
     /// <c>idle</c>: revocations and votes with nothing else going on; <c>votes</c>: only votes; <c>revocations</c>: only revocations, with
-    /// so many gateways; <c>uses</c>: executions of counted grants; <c>allowed</c>: allowed calls through 1, 2 and 4 gateways; otherwise all.
+    /// so many gateways; <c>uses</c>: executions of counted grants through 1 and 3 gateways; <c>allowed</c>: allowed calls through 1, 2 and 4 gateways; otherwise all.
     /// </param>
     /// <param name="gateways">How many gateways for <c>revocations</c>.</param>
     public static async Task<int> RunAsync(string? part = null, int gateways = 3)
@@ -81,8 +81,11 @@ internal sealed partial class ClusterBench(Cluster cluster, Issuer issuer, Store
 
     private async Task MeasureUsesAsync()
     {
+        List<string> consuming = [];
+        await ConsumingAsync(consuming);
         await cluster.Grow(3);
-        Table(ConsumingHead, await ConsumingAsync());
+        await ConsumingAsync(consuming);
+        Table(ConsumingHead, consuming);
     }
 
     private async Task MeasureAllowedAsync()
@@ -99,10 +102,11 @@ internal sealed partial class ClusterBench(Cluster cluster, Issuer issuer, Store
 
     private async Task MeasureAsync()
     {
-        List<string> revocation = [], allowed = [], voting = [];
+        List<string> revocation = [], allowed = [], voting = [], consuming = [];
         await AllowedAsync(allowed);
         await RevocationAsync(revocation, load: false);
         await RevocationAsync(revocation, load: true);
+        await ConsumingAsync(consuming);
         await cluster.Grow(2);
         await AllowedAsync(allowed);
         await cluster.Grow(3);
@@ -110,7 +114,7 @@ internal sealed partial class ClusterBench(Cluster cluster, Issuer issuer, Store
         await RevocationAsync(revocation, load: true);
         await VotingAsync(voting, load: false);
         await VotingAsync(voting, load: true);
-        var consuming = await ConsumingAsync();
+        await ConsumingAsync(consuming);
         await cluster.Grow(4);
         await AllowedAsync(allowed);
         await cluster.Grow(8);
