@@ -24,6 +24,7 @@ internal sealed partial class GatewayJournal(
     /// and no call waits behind a whole batch.
     /// </summary>
     private const int LargestSlice = 32;
+
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastTry = TimeSpan.FromSeconds(5);
 
@@ -39,6 +40,7 @@ internal sealed partial class GatewayJournal(
     private readonly JournalChain chain = new(incarnation, store, epoch, sealer, time, logger, firstMayBeLate ?? FirstEntry.MayBeLate);
     private readonly Queue<JournalItem> waiting = new();
     private TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     // Sealed, and not in the store yet. Changed by who has the writes and the gate.
     private List<JournalItem> unwritten = [];
     private int sealedCount;
@@ -93,6 +95,9 @@ internal sealed partial class GatewayJournal(
                 var left = WaitForRoom - time.GetElapsedTime(began);
                 if (left <= TimeSpan.Zero)
                     return null;
+                // What takes the room may be calls that run for long, and then no batch becomes full. What the store was offered has its own pace.
+                if (chain.Offered == 0 && Pending > 0)
+                    Wake();
                 await changed.WaitAsync(left, time, callerLeft);
             }
             while (!TryAdmit(ticket, out changed));

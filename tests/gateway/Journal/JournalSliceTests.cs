@@ -1,4 +1,5 @@
 using System.Globalization;
+using JitGrains.Gateway.Journal;
 using JitGrains.GatewayTests.Support;
 using JitGrains.TestSupport;
 
@@ -75,6 +76,22 @@ public sealed class JournalSliceTests() : JournalTestBase(capacity: 1_000)
         await Written("gateway/gw_1", 1 + Calls);
         Assert.Equal(Numbers(0, Calls), (await Verified("gateway/gw_1")).OrderBy(n => int.Parse(n, CultureInfo.InvariantCulture)));
         Assert.Equal(0, Broken);
+    }
+
+    [Fact]
+    public async Task Where_calls_that_run_take_the_room_the_others_do_not_wait_for_a_full_batch()
+    {
+        var running = new List<JournalTicket>();
+        for (var i = 0; i < 900; i++)
+            running.Add((await Begin())!);
+        await Write(0, 100);
+        Assert.Equal(1, (await Store.GetHeadAsync("gateway/gw_1")).Sequence);
+
+        var next = Begin().AsTask();
+        await Eventually.Holds(() => next.IsCompleted);
+        running.Add((await next)!);
+        Assert.Equal(Numbers(0, 100), await Verified("gateway/gw_1"));
+        running.ForEach(ticket => ticket.Dispose());
     }
 
     private async Task Write(int from, int count)

@@ -72,11 +72,13 @@ public abstract class JournalTestBase : IAsyncLifetime
         await Task.Yield();
     }
 
+    private protected ValueTask<JournalTicket?> Begin() => journal.Begin(new CallFacts(Caller, "sha256-1", "GET", "orders"), CancellationToken.None);
+
     protected async Task Write(string what)
     {
         // Where there is no room for seconds, it comes again.
         JournalTicket? ticket;
-        while ((ticket = await journal.Begin(new CallFacts(Caller, "sha256-1", "GET", "orders"), CancellationToken.None)) is null)
+        while ((ticket = await Begin()) is null)
             await Task.Yield();
         using (ticket)
             ticket.Write(AuditTypes.CallForwarded, more: new AuditField("what", what));
