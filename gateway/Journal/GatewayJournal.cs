@@ -43,7 +43,6 @@ internal sealed partial class GatewayJournal(
 
     // Sealed, and not in the store yet. Changed by who has the writes and the gate.
     private List<JournalItem> unwritten = [];
-    private int sealedCount;
     private JournalTicket? firstRunning;
     private int runningCount;
     private Task writing = Task.CompletedTask;
@@ -96,7 +95,7 @@ internal sealed partial class GatewayJournal(
                 if (left <= TimeSpan.Zero)
                     return null;
                 // What takes the room may be calls that run for long, and then no batch becomes full. What the store was offered has its own pace.
-                if (chain.Offered == 0 && Pending > 0)
+                if (!chain.IsOffered && Pending > 0)
                     Wake();
                 await changed.WaitAsync(left, time, callerLeft);
             }
@@ -142,7 +141,6 @@ internal sealed partial class GatewayJournal(
         try
         {
             chain.Began(first, current, CollectionsMarshal.AsSpan(unwritten));
-            sealedCount = unwritten.Count;
         }
         finally
         {
@@ -214,7 +212,7 @@ internal sealed partial class GatewayJournal(
         bool isFull;
         try
         {
-            if (chain.IsBroken || chain.Offered > 0 || unwritten.Count >= batchSize)
+            if (chain.IsBroken || chain.IsOffered || unwritten.Count >= batchSize)
                 return;
             lock (gate)
                 Take(2 * LargestSlice);
@@ -237,11 +235,7 @@ internal sealed partial class GatewayJournal(
             unwritten.Add(next);
     }
 
-    private void SealTaken()
-    {
-        chain.Seal(CollectionsMarshal.AsSpan(unwritten)[sealedCount..]);
-        sealedCount = unwritten.Count;
-    }
+    private void SealTaken() => chain.Seal(CollectionsMarshal.AsSpan(unwritten)[chain.Sealed..]);
 
     private void Leave(JournalTicket ticket)
     {
@@ -316,9 +310,9 @@ internal sealed partial class GatewayJournal(
     /// <summary>Chains what is left, once; the same chained entries are offered to the store until it has them.</summary>
     private async Task<bool> WriteBatch()
     {
-        if (chain.Offered == 0)
+        if (!chain.IsOffered)
             Offer();
-        if (chain.Offered == 0)
+        if (!chain.IsOffered)
             return true;
         try
         {
@@ -336,7 +330,7 @@ internal sealed partial class GatewayJournal(
         TaskCompletionSource waited;
         lock (gate)
         {
-            (unwritten, sealedCount) = ([], 0);
+            unwritten = [];
             (waited, written) = (written, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 

@@ -9,13 +9,12 @@ namespace JitGrains.Gateway.Journal;
 /// along with it, and with the record that names it in the system chain: nothing follows before that. A store that was set
 /// back has lost entries that others would follow: in each epoch another chain begins, and what was not written goes there.
 /// For <c>firstMayBeLate</c> after a chain began its first entry may be on its way to the store, and is not lost (<see cref="FirstEntry"/>).
-/// Not thread-safe, but for <see cref="Source"/> and <see cref="Break"/>.
+/// Not thread-safe, but for <see cref="Source"/>, <see cref="IsBroken"/>, <see cref="IsOffered"/> and <see cref="Break"/>.
 /// </summary>
 internal sealed partial class JournalChain(
     Incarnation incarnation, IAuditStore store, IStoreEpoch epoch, AuditSealer sealer, TimeProvider time, ILogger logger, TimeSpan firstMayBeLate)
 {
     private readonly SealedRun batch = sealer.Begin("", ChainHead.Empty);
-    private bool isOffered;
     private string? epochOfChain;
     private int begun;
     private long beganAt;
@@ -28,8 +27,11 @@ internal sealed partial class JournalChain(
     /// <summary>Whether it cannot go on, or has not begun.</summary>
     public bool IsBroken => isBroken;
 
-    /// <summary>Entries that the store is offered until it has them.</summary>
-    public int Offered => isOffered ? batch.Count : 0;
+    /// <summary>Whether the store is offered entries, until it has them.</summary>
+    public bool IsOffered { get; private set; }
+
+    /// <summary>How many are chained that the store does not have yet.</summary>
+    public int Sealed => batch.Count;
 
     /// <summary>Nothing is appended any more before another begins.</summary>
     public void Break() => isBroken = true;
@@ -42,7 +44,7 @@ internal sealed partial class JournalChain(
     }
 
     /// <summary>What was chained is the batch that the store is offered until it has it.</summary>
-    public void Offer() => isOffered = batch.Count > 0;
+    public void Offer() => IsOffered = batch.Count > 0;
 
     /// <summary>Writes what is offered; throws where that fails, and where the store has lost what it follows the chain is broken.</summary>
     public async Task Append()
@@ -96,7 +98,7 @@ internal sealed partial class JournalChain(
 
     private void GoOn(ChainHead head)
     {
-        isOffered = false;
+        IsOffered = false;
         batch.Restart(Source, head);
     }
 

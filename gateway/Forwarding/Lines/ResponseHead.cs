@@ -55,9 +55,8 @@ internal sealed class ResponseHead
         lastLength = 0;
         if (!TryReadAnew(head))
             return false;
-        if (head.Length <= last.Length)
-            head.CopyTo(last);
-        lastLength = head.Length <= last.Length ? head.Length : 0;
+        if (head.TryCopyTo(last))
+            lastLength = head.Length;
         return true;
     }
 
