@@ -35,7 +35,7 @@ internal sealed class LeaseCluster : IAsyncDisposable
     private readonly Records records = new();
     private int grants;
 
-    /// <param name="silosLeaseTime">The time by which the silo watches and waits out leases; the machine's where none is given.</param>
+    /// <param name="silosLeaseTime">The time by which the silo watches and waits out leases; the machine's, with patience, where none is given.</param>
     /// <param name="shared">Whether other processes may write the store.</param>
     /// <param name="lost">The topic whose messages the bus loses.</param>
     public LeaseCluster(TimeProvider? silosLeaseTime = null, bool shared = true, string? lost = null)
@@ -47,7 +47,7 @@ internal sealed class LeaseCluster : IAsyncDisposable
         collection.AddSingleton<IIdGenerator, RandomIdGenerator>();
         collection.AddSingleton(new AuditSealer(new SecretKey(new byte[32])));
         collection.AddSingleton<IOutboxHandler>(records);
-        collection.AddSingleton(new LeaseTime(silosLeaseTime ?? TimeProvider.System));
+        collection.AddSingleton(new LeaseTime(silosLeaseTime ?? new PatientTime()));
         collection.AddSingleton(new MailSeal(new SecretKey(new byte[32])));
         collection.AddSingleton<MailBell>();
         collection.AddSingleton<CondemnedGateways>();
