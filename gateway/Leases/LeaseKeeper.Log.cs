@@ -25,4 +25,7 @@ internal sealed partial class LeaseKeeper
 
     [LoggerMessage(3047, LogLevel.Warning, "It could not be looked up yet whether running executions have lost their grants; they go on until that is known")]
     private static partial void LogNotRechecked(ILogger logger, Exception exception);
+
+    [LoggerMessage(3048, LogLevel.Information, "The lease of {Incarnation} is given up: this gateway stops")]
+    private static partial void LogStopped(ILogger logger, string incarnation);
 }

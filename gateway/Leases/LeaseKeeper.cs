@@ -103,7 +103,7 @@ internal sealed partial class LeaseKeeper(
     {
         await stop.CancelAsync();
         await Task.WhenAll(keeping, reading);
-        Lose();
+        Lose(stops: true);
         try
         {
             await former.Tidy(LeaseEnds.Stopped).WaitAsync(KeepTrying, time.Provider, cancellationToken);
@@ -275,7 +275,7 @@ internal sealed partial class LeaseKeeper(
     }
 
     /// <summary>Nothing is answered from memory any more, and what has not started does not.</summary>
-    private void Lose()
+    private void Lose(bool stops = false)
     {
         lease.End();
         views.DropAll();
@@ -283,7 +283,10 @@ internal sealed partial class LeaseKeeper(
         if (open is not { } incarnation)
             return;
         open = null;
-        LogLost(logger, incarnation);
+        if (stops)
+            LogStopped(logger, incarnation);
+        else
+            LogLost(logger, incarnation);
         former.Add(incarnation, drained);
     }
 

@@ -11,6 +11,7 @@ using JitGrains.Gateway.Leases;
 using JitGrains.Gateway.Overload;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Gateways;
+using JitGrains.GatewayTests.Support;
 using JitGrains.Grants;
 using JitGrains.Identity;
 using JitGrains.Outbox;
@@ -266,10 +267,13 @@ internal sealed class LeaseNode : IAsyncDisposable
             new StoreTime(clock, TimeProvider.System),
             LeaseTime.Machine,
             metrics,
-            NullLogger<LeaseKeeper>.Instance);
+            Told);
     }
 
     public string Process { get; }
+
+    /// <summary>What its log says of its lease.</summary>
+    public NotedLog<LeaseKeeper> Told { get; } = new();
 
     public GatewayLease Lease { get; }
 

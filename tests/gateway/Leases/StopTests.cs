@@ -1,8 +1,10 @@
 using JitGrains.Gateways;
+using JitGrains.GatewayTests.Support;
 using JitGrains.Principals;
 using JitGrains.Restrictions;
 using JitGrains.Silo.Revocation;
 using JitGrains.TestSupport;
+using Microsoft.Extensions.Logging;
 
 namespace JitGrains.GatewayTests.Leases;
 
@@ -23,6 +25,20 @@ public sealed class StopTests
         Assert.Equal(LeasePhase.Closed, (await cluster.Gateway(incarnation).Get()).Phase);
         var grant = await cluster.Grant();
         Assert.Equal(0, (await cluster.Revocation.RevokeGrantAsync(grant.Id, Order, CancellationToken.None)).Value!.GatewaysCondemned);
+    }
+
+    [Fact]
+    public async Task A_log_says_of_a_stop_that_the_lease_was_given_up_and_of_a_loss_that_it_was_lost()
+    {
+        await using var cluster = new LeaseCluster(new ManualTime());
+        var node = await cluster.Join();
+        var first = node.Lease.Incarnation;
+        cluster.Epoch.Next();
+        await Eventually.Holds(() => node.Lease.IsLive && node.Lease.Incarnation != first);
+        await node.Stop();
+        Assert.Equal(
+            [(LogLevel.Warning, $"The lease of {first} is over; registering anew"), (LogLevel.Information, $"The lease of {node.Lease.Incarnation} is given up: this gateway stops")],
+            node.Told.Entries.Where(e => e.Event != 3040).Select(e => (e.Level, e.Text)));
     }
 
     [Fact]
