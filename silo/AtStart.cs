@@ -12,7 +12,16 @@ public static class AtStart
 
     /// <summary>Does it, again and again while the store is away or busy; it must be possible to do it twice.</summary>
     /// <exception cref="StartupException">The store was for as long as <see cref="Within"/>.</exception>
-    public static async Task<T> Reach<T>(Func<Task<T>> use, TimeProvider time, CancellationToken cancellationToken = default)
+    public static Task<T> Reach<T>(Func<Task<T>> use, TimeProvider time, CancellationToken cancellationToken = default) =>
+        Reach(use, time, static _ => { }, cancellationToken);
+
+    /// <summary>The same.</summary>
+    /// <param name="use">What is done.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="waits">Is told what is waited for, each time that it is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="StartupException">The store was for as long as <see cref="Within"/>.</exception>
+    public static async Task<T> Reach<T>(Func<Task<T>> use, TimeProvider time, Action<string> waits, CancellationToken cancellationToken = default)
     {
         var began = time.GetTimestamp();
         while (true)
@@ -23,6 +32,7 @@ public static class AtStart
             }
             catch (Exception e) when (StoreTrouble.IsPassing(e) && time.GetElapsedTime(began) < Within)
             {
+                waits($"The store cannot be used: {e.Message}");
                 await Task.Delay(Pause, time, cancellationToken);
             }
             catch (Exception e) when (StoreTrouble.IsPassing(e))

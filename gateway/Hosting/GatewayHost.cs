@@ -42,7 +42,7 @@ public static partial class GatewayHost
                 return 0;
             }
 
-            app = await BuildAsync(args);
+            app = await BuildAsync(args, errors: errors);
             await StartAsync(app);
             await app.WaitForShutdownAsync();
             return 0;
@@ -64,11 +64,12 @@ public static partial class GatewayHost
     /// <summary>Builds the host without starting it. With a database it connects to that: the cluster's keys are needed first.</summary>
     /// <param name="args">The command line.</param>
     /// <param name="configure">Last changes, as tests make them.</param>
+    /// <param name="errors">Where it says what it waits for; standard error where none is given.</param>
     /// <exception cref="StartupException">It cannot run as configured; every problem is listed.</exception>
-    public static async Task<WebApplication> BuildAsync(string[] args, Action<WebApplicationBuilder>? configure = null)
+    public static async Task<WebApplication> BuildAsync(string[] args, Action<WebApplicationBuilder>? configure = null, TextWriter? errors = null)
     {
         var settings = ReadSettings(args);
-        return settings.Options.Database is null ? Build(settings, ProcessKeys.OfFolder(settings), configure) : Build(settings, await ProcessKeys.OfClusterAsync(settings), configure);
+        return Build(settings, settings.Options.Database is null ? ProcessKeys.OfFolder(settings) : await ProcessKeys.OfClusterAsync(settings, errors ?? Console.Error), configure);
     }
 
     /// <summary>As <see cref="BuildAsync"/>, for a process that has its store to itself.</summary>

@@ -21,18 +21,29 @@ internal sealed record ProcessKeys(GatewayKeys Gateway, KeyRing? Ring, Developme
     }
 
     /// <summary>Those of the cluster. Waits a while for a database that is still starting, and for the first silo to have made them.</summary>
-    public static async Task<ProcessKeys> OfClusterAsync(Settings settings)
+    /// <param name="settings">Where the database is, and which role needs them.</param>
+    /// <param name="errors">Where it says what it waits for: there is no log yet.</param>
+    public static async Task<ProcessKeys> OfClusterAsync(Settings settings, TextWriter errors)
     {
         var options = settings.Options;
         var store = KeyStores.InDatabase(settings.UseDatabase);
+        var last = "";
         if (!options.Role.RunsSilo())
         {
-            var issuer = options.Quickstart ? await DevelopmentIssuer.FindSharedAsync(options.QuickstartIssuer!, store, TimeProvider.System) : null;
-            return new ProcessKeys(await ClusterKeys.ForGatewayAsync(store, TimeProvider.System), null, null, issuer);
+            var issuer = options.Quickstart ? await DevelopmentIssuer.FindSharedAsync(options.QuickstartIssuer!, store, TimeProvider.System, Waits) : null;
+            return new ProcessKeys(await ClusterKeys.ForGatewayAsync(store, TimeProvider.System, Waits), null, null, issuer);
         }
 
         var folder = options.KeysFolder is { } mounted ? KeyRing.OpenMounted(mounted) : null;
-        var ring = await AtStart.Reach(() => ClusterKeys.ForSiloAsync(store, folder), TimeProvider.System);
-        return new ProcessKeys(ring.ForGateways, ring, options.Quickstart ? await AtStart.Reach(() => DevelopmentIssuer.OpenSharedAsync(settings.Folder, store), TimeProvider.System) : null, null);
+        var ring = await AtStart.Reach(() => ClusterKeys.ForSiloAsync(store, folder), TimeProvider.System, Waits);
+        var own = options.Quickstart ? await AtStart.Reach(() => DevelopmentIssuer.OpenSharedAsync(settings.Folder, store), TimeProvider.System, Waits) : null;
+        return new ProcessKeys(ring.ForGateways, ring, own, null);
+
+        // Once for as long as it is the same.
+        void Waits(string trouble)
+        {
+            if (trouble != last)
+                errors.WriteLine($"Waiting: {last = trouble}");
+        }
     }
 }

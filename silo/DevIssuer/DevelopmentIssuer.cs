@@ -117,10 +117,11 @@ public sealed class DevelopmentIssuer : IDisposable
     /// <param name="address">Where gateways and callers reach the silos.</param>
     /// <param name="store">The cluster's keys.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="waits">Is told what is waited for, each time that it is.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<IssuerOptions> FindSharedAsync(Uri address, IKeyStore store, TimeProvider time, CancellationToken cancellationToken = default)
+    public static async Task<IssuerOptions> FindSharedAsync(Uri address, IKeyStore store, TimeProvider time, Action<string>? waits = null, CancellationToken cancellationToken = default)
     {
-        var known = await ClusterKeys.WaitFor(store, SharedNameName, time, cancellationToken);
+        var known = await ClusterKeys.WaitFor(store, SharedNameName, time, waits, cancellationToken);
         return OptionsOf(address.GetLeftPart(UriPartial.Authority) + PathOf(System.Text.Encoding.ASCII.GetString(known[SharedNameName])));
     }
 

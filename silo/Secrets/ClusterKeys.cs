@@ -52,17 +52,21 @@ public static class ClusterKeys
     }
 
     /// <summary>A gateway's keys; waits a while for the first silo to have made them.</summary>
+    /// <param name="store">The database's keys.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="waits">Is told what is waited for, each time that it is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="StartupException">There are none.</exception>
-    public static async Task<GatewayKeys> ForGatewayAsync(IKeyStore store, TimeProvider time, CancellationToken cancellationToken = default)
+    public static async Task<GatewayKeys> ForGatewayAsync(IKeyStore store, TimeProvider time, Action<string>? waits = null, CancellationToken cancellationToken = default)
     {
-        var known = await WaitFor(store, GrantPublic, time, cancellationToken);
+        var known = await WaitFor(store, GrantPublic, time, waits, cancellationToken);
         return known.TryGetValue(PayloadBinding, out var payload) && known.TryGetValue(AuditPersonal, out var personal)
             ? new GatewayKeys(new SecretKey(payload), new SecretKey(personal), known[GrantPublic])
             : throw new StartupException("The cluster's keys in the database are not whole.");
     }
 
     /// <summary>All that may be read, once this one is there.</summary>
-    internal static async Task<IReadOnlyDictionary<string, byte[]>> WaitFor(IKeyStore store, string name, TimeProvider time, CancellationToken cancellationToken)
+    internal static async Task<IReadOnlyDictionary<string, byte[]>> WaitFor(IKeyStore store, string name, TimeProvider time, Action<string>? waits, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         while (true)
@@ -80,8 +84,10 @@ public static class ClusterKeys
                 trouble = e.Message;
             }
 
+            trouble = $"The cluster's keys cannot be read from the database: {trouble.TrimEnd('.')}.";
             if (time.GetElapsedTime(began) > Patience)
-                throw new StartupException($"The cluster's keys cannot be read from the database: {trouble}.");
+                throw new StartupException(trouble);
+            waits?.Invoke(trouble);
             await Task.Delay(Pause, time, cancellationToken);
         }
     }

@@ -9,18 +9,20 @@ internal sealed partial class PostgresBus
     [ThreadStatic]
     private static (PostgresBus Bus, List<BusMessage> Answers)? handling;
 
+    /// <summary>How the connection that listens is opened.</summary>
+    public static string Listener(GrainEngineOptions options) => new NpgsqlConnectionStringBuilder(options.DatabaseListen ?? options.Database!)
+    {
+        Pooling = false,
+        Timeout = (int)Math.Ceiling(options.DatabaseConnectTimeout.TotalSeconds),
+        CommandTimeout = (int)Math.Ceiling(SilenceLimit.TotalSeconds),
+        TcpKeepAlive = true,
+        MaxAutoPrepare = 4,
+        AutoPrepareMinUsages = 2,
+    }.ToString();
+
     private async Task ListenAsync(Action succeeded, CancellationToken stopping)
     {
-        var text = new NpgsqlConnectionStringBuilder(options.DatabaseListen ?? options.Database!)
-        {
-            Pooling = false,
-            Timeout = (int)Math.Ceiling(options.DatabaseConnectTimeout.TotalSeconds),
-            CommandTimeout = (int)Math.Ceiling(SilenceLimit.TotalSeconds),
-            TcpKeepAlive = true,
-            MaxAutoPrepare = 4,
-            AutoPrepareMinUsages = 2,
-        };
-        await using var connection = new NpgsqlConnection(text.ToString());
+        await using var connection = new NpgsqlConnection(Listener(options));
         var answers = new List<BusMessage>();
         connection.Notification += (_, notification) => Receive(notification.Payload, answers);
         await connection.OpenAsync(stopping);

@@ -4,8 +4,8 @@ namespace JitGrains.Runtime.Engine;
 
 internal sealed partial class PostgresBus
 {
-    [LoggerMessage(1500, LogLevel.Warning, "The bus has lost the database; connecting again in {Seconds} s")]
-    private static partial void LogDisconnected(ILogger logger, Exception exception, double seconds);
+    [LoggerMessage(1500, LogLevel.Warning, "The bus has lost the database, and tries to connect until it has it again: {Problem}")]
+    private static partial void LogDisconnected(ILogger logger, Exception? exception, string problem);
 
     [LoggerMessage(1501, LogLevel.Warning, "{Count} messages were too long for the bus and were dropped")]
     private static partial void LogTooLong(ILogger logger, int count);

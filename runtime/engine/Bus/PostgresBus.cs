@@ -66,22 +66,31 @@ internal sealed partial class PostgresBus : BackgroundService, IClusterBus
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken) =>
         await Task.WhenAll(
-            KeepAsync(ListenAsync, stoppingToken),
-            KeepAsync(SendAsync, stoppingToken));
+            KeepAsync(ListenAsync, options.DatabaseListen is null ? nameof(options.Database) : nameof(options.DatabaseListen), options.DatabaseListen ?? options.Database!, stoppingToken),
+            KeepAsync(SendAsync, nameof(options.Database), options.Database!, stoppingToken));
 
-    /// <summary>Runs one side of the bus, again and again after failures, with growing pauses.</summary>
-    private async Task KeepAsync(Func<Action, CancellationToken, Task> side, CancellationToken stopping)
+    /// <summary>Runs one side of the bus, again and again after failures, with growing pauses. What fails is told once for as long as it is the same.</summary>
+    private async Task KeepAsync(Func<Action, CancellationToken, Task> side, string setting, string database, CancellationToken stopping)
     {
         var pause = MinPause;
+        var told = "";
         while (!stopping.IsCancellationRequested)
         {
             try
             {
-                await side(() => pause = MinPause, stopping);
+                await side(
+                    () =>
+                    {
+                        pause = MinPause;
+                        told = "";
+                    },
+                    stopping);
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
-                LogDisconnected(logger, e, pause.TotalSeconds);
+                var failure = PostgresRefusals.Of(e, setting, database);
+                if (told != failure.Message)
+                    LogDisconnected(logger, failure is StoreOpenException or StoreUnavailableException ? null : failure, told = failure.Message);
             }
             catch (OperationCanceledException)
             {

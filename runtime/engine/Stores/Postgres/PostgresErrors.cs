@@ -11,9 +11,16 @@ internal static class PostgresErrors
 
     private const string IdleInTransaction = "25P03";
 
-    /// <summary>Whether the database is not to be reached, is stopping, is full, or takes no writes (a former primary).</summary>
+    /// <summary>Whether the database does not let the login in, or is not there under its name.</summary>
+    public static bool IsRefusal(Exception e) => e is PostgresException
+    {
+        SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification or PostgresErrorCodes.InvalidCatalogName,
+    };
+
+    /// <summary>Whether the database is not to be reached, is stopping, is full, takes no writes (a former primary), or lets this login in no more.</summary>
     public static bool IsOutage(Exception e) => e switch
     {
+        _ when IsRefusal(e) => true,
         PostgresException p => p.SqlState[..2] is "08" or "53" or "57" or "58" or "XX"
             ? p.SqlState != PostgresErrorCodes.QueryCanceled
             // The last two are what a standby says.

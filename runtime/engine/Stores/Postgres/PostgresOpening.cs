@@ -62,6 +62,7 @@ internal sealed partial class PostgresOpening(
                 },
                 again: true,
                 cancellationToken);
+            await TryListenAsync(cancellationToken);
             isOpen = true;
         }
         catch (Exception e)
@@ -71,6 +72,22 @@ internal sealed partial class PostgresOpening(
         finally
         {
             gate.Release();
+        }
+    }
+
+    /// <summary>A process whose other login cannot listen would hear of nothing that others tell, and only be slow.</summary>
+    private async Task TryListenAsync(CancellationToken cancellationToken)
+    {
+        if (options.DatabaseListen is not { } database)
+            return;
+        try
+        {
+            await using var connection = new NpgsqlConnection(PostgresBus.Listener(options));
+            await connection.OpenAsync(cancellationToken);
+        }
+        catch (Exception e)
+        {
+            throw PostgresRefusals.Of(e, nameof(options.DatabaseListen), database);
         }
     }
 

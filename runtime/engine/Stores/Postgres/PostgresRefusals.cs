@@ -39,9 +39,13 @@ internal static class PostgresRefusals
             new($"{setting}: PostgreSQL at {server} {what} ({e.SqlState}).", failure) { MayPass = mayPass };
     }
 
-    /// <summary>Of what several servers said, that which trying again does not change.</summary>
-    private static Exception Cause(Exception failure) =>
-        failure is NpgsqlException { InnerException: AggregateException all }
-            ? all.InnerExceptions.FirstOrDefault(e => e is PostgresException && !PostgresErrors.IsOutage(e)) ?? failure
-            : failure;
+    /// <summary>Of what several servers said, that which trying again does not change. While a process runs, what keeps its login out is an outage.</summary>
+    private static Exception Cause(Exception failure) => failure switch
+    {
+        StoreUnavailableException { InnerException: { } inner } when Cause(inner) is var cause && PostgresErrors.IsRefusal(cause) => cause,
+        NpgsqlException { InnerException: AggregateException all } => all.InnerExceptions.FirstOrDefault(TryingAgainIsNoUse) ?? failure,
+        _ => failure,
+    };
+
+    private static bool TryingAgainIsNoUse(Exception e) => e is PostgresException && (PostgresErrors.IsRefusal(e) || !PostgresErrors.IsOutage(e));
 }

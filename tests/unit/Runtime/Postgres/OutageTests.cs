@@ -1,5 +1,6 @@
 using JitGrains.Runtime.Engine;
 using JitGrains.TestSupport;
+using Npgsql;
 
 namespace JitGrains.UnitTests.Runtime.Postgres;
 
@@ -54,6 +55,31 @@ public sealed class OutageTests
             engine.Time.Advance(TimeSpan.FromSeconds(2));
         var delivered = engine.Delivered.Select(d => d.Message).Distinct().Count();
         Assert.InRange(delivered, answered.Sum(), answered.Sum() + failed.Sum());
+    }
+
+    [Fact]
+    public async Task A_login_that_is_let_in_no_more_is_an_outage_until_it_is_again()
+    {
+        var server = await PostgresServer.SharedAsync();
+        var owner = await server.CreateDatabaseAsync();
+        var login = new NpgsqlConnectionStringBuilder(owner);
+        await using var engine = await EngineHarness.StartAsync("postgres", database: owner);
+        await engine.Tally("g").Send(1, Samples.Command(1));
+
+        await server.ExecuteAsync($"ALTER ROLE {login.Username} PASSWORD 'another'");
+        await server.ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{login.Username}'");
+        Exception? refused;
+        do
+            refused = await Record.ExceptionAsync(() => engine.Tally("g").Send(1, Samples.Command(2)));
+        while (refused?.InnerException is not PostgresException { SqlState: PostgresErrorCodes.InvalidPassword });
+        Assert.IsType<StoreUnavailableException>(refused);
+        Assert.False(engine.Get<IStoreHealth>().Current.IsHealthy);
+        Assert.DoesNotContain(login.Password!, refused.ToString(), StringComparison.Ordinal);
+
+        await server.ExecuteAsync($"ALTER ROLE {login.Username} PASSWORD '{login.Password}'");
+        await engine.Tally("g").Send(1, Samples.Command(2));
+        Assert.Equal(2, await engine.Tally("g").Get());
+        Assert.True(engine.Get<IStoreHealth>().Current.IsHealthy);
     }
 
     [Fact]

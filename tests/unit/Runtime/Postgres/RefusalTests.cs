@@ -1,8 +1,10 @@
 using JitGrains.Gateway.Hosting;
 using JitGrains.Runtime.Engine;
 using JitGrains.Silo;
+using JitGrains.Silo.DevIssuer;
 using JitGrains.Silo.Secrets;
 using JitGrains.TestSupport;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace JitGrains.UnitTests.Runtime.Postgres;
@@ -69,6 +71,17 @@ public sealed class RefusalTests
         var refused = await Assert.ThrowsAsync<StoreOpenException>(engine.StartServicesAsync);
         Assert.StartsWith($"DatabaseOwner: PostgreSQL at 127.0.0.1:{server.Port} does not take its Username", refused.Message, StringComparison.Ordinal);
         Assert.Equal([refused.Message], GatewayHost.ProblemsOf(refused, null));
+    }
+
+    [Fact]
+    public async Task It_is_the_login_that_listens_where_that_is_wrong()
+    {
+        var server = await PostgresServer.SharedAsync();
+        var database = await server.CreateDatabaseAsync();
+        await using var engine = EngineHarness.Create("postgres", database: database, configure: o => o.DatabaseListen = With(database, b => b.Password = Secret));
+        var refused = await Assert.ThrowsAsync<StoreOpenException>(engine.StartServicesAsync);
+        Assert.StartsWith($"DatabaseListen: PostgreSQL at 127.0.0.1:{server.Port} does not take its Username", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -139,11 +152,20 @@ public sealed class RefusalTests
         var waited = await Assert.ThrowsAsync<StartupException>(() => ClusterKeys.ForGatewayAsync(store, new Hasty()));
         Assert.Contains($"does not have its Database: database \"{name}\" does not exist", Assert.Single(waited.Problems), StringComparison.Ordinal);
 
-        var gateway = ClusterKeys.ForGatewayAsync(store, TimeProvider.System);
+        using var errors = new FirstLine();
+        using var temp = new TempFolder();
+        using var gateways = new TempFolder();
+        var gateway = GatewayHost.BuildAsync(
+            ["--role", "gateway", "--quickstart", "--quickstart-issuer", "http://127.0.0.1:9", "--database", owner, "--port", "0", "--data", gateways.Path], errors: errors);
+        // Told while it waits, and once.
+        Assert.Equal($"Waiting: {Assert.Single(waited.Problems)}", await errors.Line);
         Assert.False(gateway.IsCompleted);
         await server.ExecuteAsync($"CREATE DATABASE {name} OWNER {new NpgsqlConnectionStringBuilder(owner).Username}");
         using var ring = await ClusterKeys.ForSiloAsync(store, null);
-        Assert.Equal(ring.PayloadBinding, (await gateway).PayloadBinding);
+        using var issuer = await DevelopmentIssuer.OpenSharedAsync(DataFolder.Open(temp.Path), store);
+        await using var app = await gateway;
+        Assert.Equal(ring.PayloadBinding, app.Services.GetRequiredService<GatewayKeys>().PayloadBinding);
+        Assert.Single(errors.ToString().Split(Environment.NewLine), l => l.Contains("(3D000)", StringComparison.Ordinal));
     }
 
     private static string With(string database, Action<NpgsqlConnectionStringBuilder> change)
@@ -154,6 +176,19 @@ public sealed class RefusalTests
     }
 
     private static string Pattern(string expected) => System.Text.RegularExpressions.Regex.Escape(expected).Replace("\\*", ".+", StringComparison.Ordinal);
+
+    private sealed class FirstLine : StringWriter
+    {
+        private readonly TaskCompletionSource<string> line = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<string> Line => line.Task;
+
+        public override void WriteLine(string? value)
+        {
+            base.WriteLine(value);
+            line.TrySetResult(value!);
+        }
+    }
 
     /// <summary>A clock by which every wait is over.</summary>
     private sealed class Hasty : TimeProvider
