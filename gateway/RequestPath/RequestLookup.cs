@@ -73,7 +73,7 @@ internal sealed class RequestLookup(IReadModel readModel, PublicUrl publicUrl, T
                 .With("grant", grant.Id);
         }
 
-        var uses = await readModel.ListExecutionsAsync(new ExecutionFilter { RequestId = requestId }, limit: 1);
+        var uses = await readModel.ListExecutionsAsync(requestId, limit: 1);
         return uses is PageReply<ExecutionRecord>.Page { Items: [var last, ..] }
             ? GatewayProblems.AlreadyUsed(requestId, last, time)
             : GatewayProblems.Denied("The grant of this request has ended. Send the call without Jit-Request to ask anew.");

@@ -52,7 +52,7 @@ internal static class RequestEndpoints
         var caller = http.Caller();
         var now = time.GetUtcNow();
         var earlier = await readModel.ListSimilarRequestsAsync(request, Earlier, http.RequestAborted);
-        var executions = await readModel.ListExecutionsAsync(new ExecutionFilter { RequestId = id }, cancellationToken: http.RequestAborted);
+        var executions = await readModel.ListExecutionsAsync(id, cancellationToken: http.RequestAborted);
         return Json.Ok(new RequestDetail(
             request.Now(now),
             [.. earlier.Where(e => access.MaySee(caller, e)).Select(e => new EarlierRequest(e.Id, e.Now(now).Status, e.Principal.Value, e.Action, e.Resource, e.Reason, e.RaisedAt))],

@@ -42,9 +42,9 @@ public interface IReadModel
     /// <summary>An execution, or null.</summary>
     Task<ExecutionRecord?> GetExecutionAsync(string id, CancellationToken cancellationToken = default);
 
-    /// <summary>Executions by the time they started.</summary>
+    /// <summary>A request's executions by the time they started.</summary>
     Task<PageReply<ExecutionRecord>> ListExecutionsAsync(
-        ExecutionFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default);
+        string requestId, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// All executions without an outcome that were started by another gateway incarnation than this one, oldest first:
@@ -94,21 +94,5 @@ public sealed record GrantFilter
     public PrincipalId? Principal { get; init; }
 
     /// <summary>Of exactly this caller.</summary>
-    public string? CallerKey { get; init; }
-}
-
-/// <summary>Which executions; what is null does not matter.</summary>
-public sealed record ExecutionFilter
-{
-    /// <summary>Under this grant.</summary>
-    public string? GrantId { get; init; }
-
-    /// <summary>Behind this request.</summary>
-    public string? RequestId { get; init; }
-
-    /// <summary>Of any request for exactly this ask.</summary>
-    public string? RejoinKey { get; init; }
-
-    /// <summary>By exactly this caller.</summary>
     public string? CallerKey { get; init; }
 }

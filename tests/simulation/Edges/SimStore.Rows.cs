@@ -48,8 +48,8 @@ internal sealed partial class SimStore : IReadModel, IAuditStore, IPersonalValue
     public Task<ExecutionRecord?> GetExecutionAsync(string id, CancellationToken cancellationToken = default) =>
         link.Ask(() => Server.Disk.GetExecutionAsync(id, CancellationToken.None));
 
-    public Task<PageReply<ExecutionRecord>> ListExecutionsAsync(ExecutionFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
-        link.Ask(() => Server.Disk.ListExecutionsAsync(filter, cursor, limit, CancellationToken.None));
+    public Task<PageReply<ExecutionRecord>> ListExecutionsAsync(string requestId, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
+        link.Ask(() => Server.Disk.ListExecutionsAsync(requestId, cursor, limit, CancellationToken.None));
 
     public Task<IReadOnlyList<ExecutionRecord>> ListOpenExecutionsAsync(string exceptIncarnation, CancellationToken cancellationToken = default) =>
         link.Ask(() => Server.Disk.ListOpenExecutionsAsync(exceptIncarnation, CancellationToken.None));

@@ -60,13 +60,9 @@ internal sealed partial class MemoryStore : IReadModel
         Task.FromResult(Get<ExecutionRecord>(executions, id));
 
     public Task<PageReply<ExecutionRecord>> ListExecutionsAsync(
-        ExecutionFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default)
+        string requestId, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default)
     {
-        var rows = All<ExecutionRecord>(executions)
-            .Where(e => filter.GrantId is null || e.GrantId == filter.GrantId)
-            .Where(e => filter.RequestId is null || e.RequestId == filter.RequestId)
-            .Where(e => filter.RejoinKey is null || Get<ApprovalRequestView>(requests, e.RequestId)?.RejoinKey == filter.RejoinKey)
-            .Where(e => filter.CallerKey is null || e.CallerKey == filter.CallerKey);
+        var rows = All<ExecutionRecord>(executions).Where(e => e.RequestId == requestId);
         return Task.FromResult(Page('e', rows, e => new PageCursor('e', e.StartedAt.UtcTicks, e.Id), e => e, cursor, limit));
     }
 

@@ -183,5 +183,9 @@ internal static class PostgresSchema
         END $$;
         CREATE TRIGGER audit_values_erased BEFORE INSERT ON audit_values FOR EACH ROW EXECUTE FUNCTION keep_erased();
         """,
+        """
+        -- Nobody looks for executions but by their ids and their request's, and each that is written here cost an entry in every one of these.
+        DROP INDEX executions_time, executions_grant, executions_caller;
+        """,
     ];
 }

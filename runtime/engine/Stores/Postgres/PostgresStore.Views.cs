@@ -56,12 +56,9 @@ internal sealed partial class PostgresStore : IReadModel
         OneAsync("SELECT doc FROM executions WHERE id = $1", Doc<ExecutionRecord>, cancellationToken, id);
 
     public Task<PageReply<ExecutionRecord>> ListExecutionsAsync(
-        ExecutionFilter filter, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
+        string requestId, string? cursor = null, int? limit = null, CancellationToken cancellationToken = default) =>
         new PostgresPage('e', "SELECT doc FROM executions", "started_at", "id")
-            .And("grant_id =", filter.GrantId)
-            .And("request_id =", filter.RequestId)
-            .And("caller_key =", filter.CallerKey)
-            .And("EXISTS (SELECT 1 FROM requests r WHERE r.id = executions.request_id AND r.rejoin_key =", filter.RejoinKey, ")")
+            .And("request_id =", requestId)
             .RunAsync(this, cursor, limit, Doc<ExecutionRecord>, e => new PageCursor('e', e.StartedAt.UtcTicks, e.Id), cancellationToken);
 
     public async Task<IReadOnlyList<ExecutionRecord>> ListOpenExecutionsAsync(string exceptIncarnation, CancellationToken cancellationToken = default) =>

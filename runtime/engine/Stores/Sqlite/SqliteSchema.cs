@@ -125,6 +125,12 @@ internal static class SqliteSchema
             WHEN EXISTS (SELECT 1 FROM audit_erased e WHERE e.digest = NEW.digest AND e.at >= NEW.acted_at)
             BEGIN SELECT RAISE(IGNORE); END;
         """,
+        """
+        -- Nobody looks for executions but by their ids and their request's.
+        DROP INDEX executions_time;
+        DROP INDEX executions_grant;
+        DROP INDEX executions_caller;
+        """,
     ];
 
     /// <summary>How many steps there are.</summary>
