@@ -51,6 +51,13 @@ internal sealed partial class OutboxDispatcher(
     /// <summary>For a grant a held caller waits; what its request sends beside it is told elsewhere, and in any order.</summary>
     public bool IsUrgent(GrainId source, OutboxMessage message) => message is OutboxMessage.IssueGrant;
 
+    /// <summary>A grant is its holder's from the commit on that approves it, where the holder's grain has nothing else to do.</summary>
+    public GrainId? TakerOf(GrainId source, OutboxMessage message) => (source.Type, message) switch
+    {
+        (Request, OutboxMessage.IssueGrant m) when m.Grant.RequestId == source.Key => new GrainId(Principal, m.Grant.CallerKey),
+        _ => null,
+    };
+
     private async Task RaiseAsync(Ask ask, CancellationToken cancellationToken)
     {
         var request = grains.GetGrain<IApprovalRequestGrain>(ask.RequestId);

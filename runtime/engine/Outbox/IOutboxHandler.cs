@@ -17,6 +17,12 @@ public interface IOutboxHandler
     /// that wrote it then delivers it right after the commit, before the source is claimed; should that fail, in its turn.
     /// </summary>
     bool IsUrgent(GrainId source, OutboxMessage message) => false;
+
+    /// <summary>
+    /// The one grain whose turn takes an urgent message, where delivering it is that turn and nothing else; null where it is not. A store
+    /// that can may then run that turn in the transaction that would have written the message, so that there is none to deliver.
+    /// </summary>
+    GrainId? TakerOf(GrainId source, OutboxMessage message) => null;
 }
 
 /// <summary>

@@ -40,6 +40,8 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         commits.MessagesWritten += options.RunsOutbox
             ? (source, written) => sources.Signal(source, own: true, UrgentOf(source, written))
             : (source, _) => bus.Publish(new BusMessage(BusTopics.Outbox, source.ToString()));
+        if (options.RunsOutbox)
+            commits.TakerOf = TakerOf;
         telemetry.Observe("jitgrains.outbox.depth", "{grain}", "Grains with undelivered outbox messages", () => sources.Count);
     }
 
@@ -112,6 +114,11 @@ internal sealed partial class OutboxPump : BackgroundService, IOutboxPump
         handler is { } deliversTo && written.Any(r => !r.Message.IsRow && deliversTo.IsUrgent(source, r.Message))
             ? [.. written.Where(r => !r.Message.IsRow && deliversTo.IsUrgent(source, r.Message))]
             : [];
+
+    private (GrainId Taker, Func<Task> Deliver)? TakerOf(GrainId source, OutboxRecord record) =>
+        handler is { } deliversTo && deliversTo.IsUrgent(source, record.Message) && deliversTo.TakerOf(source, record.Message) is { } taker
+            ? (taker, () => deliversTo.HandleAsync(source, record, CancellationToken.None))
+            : null;
 
     private void SignalOther(string key)
     {

@@ -121,6 +121,15 @@ public sealed record GrainWrite(
 {
     /// <summary>What other processes are to be told once it is written; by the store where <see cref="ITurnSession.TellsNews"/>.</summary>
     public IReadOnlyList<BusMessage> News { get; init; } = [];
+
+    /// <summary>
+    /// Turns of other grains that take some of the messages; the store may run them in the same transaction, and then does not write
+    /// those messages.
+    /// </summary>
+    internal IReadOnlyList<JoinedTurn> Joins { get; init; } = [];
+
+    /// <summary>What is left to deliver, and rows: all messages but those whose taker has joined.</summary>
+    internal IReadOnlyList<OutboxRecord> Left => Joins.Any(j => j.IsDelivered) ? [.. Outbox.Where(r => !Joins.Any(j => j.IsDelivered && j.Record == r))] : Outbox;
 }
 
 /// <summary>A reminder to register, or to remove where <paramref name="Due"/> is null.</summary>

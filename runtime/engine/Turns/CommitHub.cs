@@ -15,6 +15,9 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
     /// <summary>A grain has messages to deliver: all that it has just written, rows too.</summary>
     public Action<GrainId, IReadOnlyList<OutboxRecord>>? MessagesWritten { get; set; }
 
+    /// <summary>Whose turn takes this message of a grain, and how that is delivered; null where that is not to be done along with the commit.</summary>
+    public Func<GrainId, OutboxRecord, (GrainId Taker, Func<Task> Deliver)?>? TakerOf { get; set; }
+
     /// <summary>A reminder is due at this time.</summary>
     public Action<DateTimeOffset>? ReminderRegistered { get; set; }
 
@@ -48,8 +51,9 @@ internal sealed partial class CommitHub(IServiceProvider services, ILogger<Commi
         Tell(grain, write);
         foreach (var message in write.News)
             TellNews(grain, message, told);
-        if (write.Outbox.Any(r => !r.Message.IsRow))
-            MessagesWritten?.Invoke(grain, write.Outbox);
+        var left = write.Left;
+        if (left.Any(r => !r.Message.IsRow))
+            MessagesWritten?.Invoke(grain, left);
         foreach (var reminder in write.Reminders)
         {
             if (reminder.Due is { } due)

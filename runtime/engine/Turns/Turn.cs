@@ -4,7 +4,7 @@ using JitGrains.Shell;
 namespace JitGrains.Runtime.Engine;
 
 /// <summary>One turn of one grain: what it read, and the one way by which it writes.</summary>
-internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commits) : IGrainContext, IGrainReminders
+internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commits, TurnQueues queues) : IGrainContext, IGrainReminders
 {
     private readonly Dictionary<string, ReminderChange> reminders = new(StringComparer.Ordinal);
     private bool ended;
@@ -68,10 +68,24 @@ internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commit
     private async Task CommitAsync(string? state, IReadOnlyList<OutboxRecord> outbox, bool mayBeLost)
     {
         ThrowIfEnded();
-        var write = new GrainWrite(state, outbox, [.. reminders.Values], mayBeLost) { News = commits.NewsOf(outbox) };
+        var write = new GrainWrite(state, outbox, [.. reminders.Values], mayBeLost) { News = commits.NewsOf(outbox), Joins = JoinsOf(outbox) };
         await session.CommitAsync(write);
         reminders.Clear();
         commits.Publish(grain, write, session.TellsNews);
+    }
+
+    private JoinedTurn[] JoinsOf(IReadOnlyList<OutboxRecord> outbox)
+    {
+        if (commits.TakerOf is not { } takerOf)
+            return [];
+        List<JoinedTurn>? joins = null;
+        foreach (var record in outbox)
+        {
+            if (!record.Message.IsRow && takerOf(grain, record) is var (taker, deliver))
+                (joins ??= []).Add(new JoinedTurn(queues, record, taker, deliver));
+        }
+
+        return joins?.ToArray() ?? [];
     }
 
     private sealed record Reminder(string ReminderName) : IGrainReminder;

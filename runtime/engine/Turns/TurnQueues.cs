@@ -42,6 +42,13 @@ internal sealed class TurnQueues
         }
     }
 
+    /// <summary>Takes the grain's turn where it is nobody's; otherwise false, and nothing has to follow.</summary>
+    public bool TryEnter(GrainId grain)
+    {
+        lock (gate)
+            return running.TryAdd(grain, null);
+    }
+
     /// <summary>The turn is over: the next one begins.</summary>
     public void Leave(GrainId grain)
     {

@@ -16,20 +16,23 @@ internal sealed class TurnRunner(IGrainStore store, IStoreEpoch epoch, CommitHub
     public async Task<TResult> RunAsync<TResult>(GrainClass grainClass, string key, string method, Func<Grain, Task<TResult>> body, bool readOnly = false)
     {
         var grain = new GrainId(grainClass.Name, key);
-        if (Current.Value is { Running: true } outer)
+        // A turn that joins another's transaction is none that it calls, and has its place in the queue.
+        var joined = JoinedTurn.TakeSession(grain);
+        if (joined is null && Current.Value is { Running: true } outer)
             throw new InvalidOperationException($"a turn never calls another grain: {outer.What} called {grain.Type}.{method}; send an outbox message instead");
 
         using var activity = EngineTelemetry.StartTurn(grain.Type, method);
         var queuedAt = time.GetTimestamp();
         // What only reads sees what is written, and has nobody to wait for.
-        if (!readOnly)
+        var queued = !readOnly && joined is null;
+        if (queued)
             await queues.EnterAsync(grain);
         var marker = new Marker($"{grain.Type}.{method}");
         var succeeded = false;
         try
         {
             Current.Value = marker;
-            var result = await RunAsync(grainClass, grain, body, readOnly);
+            var result = await RunAsync(grainClass, grain, body, joined, readOnly);
             succeeded = true;
             return result;
         }
@@ -37,7 +40,7 @@ internal sealed class TurnRunner(IGrainStore store, IStoreEpoch epoch, CommitHub
         {
             // Work that the turn left running carries the marker on, and is no longer within a turn.
             marker.Running = false;
-            if (!readOnly)
+            if (queued)
                 queues.Leave(grain);
             if (!succeeded)
                 activity?.SetStatus(ActivityStatusCode.Error);
@@ -45,13 +48,13 @@ internal sealed class TurnRunner(IGrainStore store, IStoreEpoch epoch, CommitHub
         }
     }
 
-    private async Task<TResult> RunAsync<TResult>(GrainClass grainClass, GrainId grain, Func<Grain, Task<TResult>> body, bool readOnly)
+    private async Task<TResult> RunAsync<TResult>(GrainClass grainClass, GrainId grain, Func<Grain, Task<TResult>> body, ITurnSession? joined, bool readOnly)
     {
-        await using var session = await store.BeginTurnAsync(grain, readOnly, CancellationToken.None);
+        await using var session = joined ?? await store.BeginTurnAsync(grain, readOnly, CancellationToken.None);
         OutboxDelivery.Check(epoch);
         await using var scope = scopes.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<TurnClock>().Set(session.Now);
-        var turn = new Turn(grain, session, commits);
+        var turn = new Turn(grain, session, commits, queues);
         try
         {
             var result = await body(grainClass.Create(scope.ServiceProvider, turn));

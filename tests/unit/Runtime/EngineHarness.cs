@@ -60,6 +60,9 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
     /// <summary>Which messages are urgent; none where it is not set.</summary>
     public Predicate<OutboxMessage>? Urgent { get; set; }
 
+    /// <summary>Whose turn takes an urgent message; nobody's where it is not set.</summary>
+    public Func<OutboxMessage, GrainId?>? Taker { get; set; }
+
     /// <summary>Cancelled by <see cref="Stop"/>.</summary>
     public CancellationToken Stopping => stopping.Token;
 
@@ -118,6 +121,8 @@ internal sealed class EngineHarness : IAsyncDisposable, IOutboxHandler
     public ITallyGrain Tally(string key) => Get<IGrainFactory>().GetGrain<ITallyGrain>(key);
 
     public bool IsUrgent(GrainId source, OutboxMessage message) => Urgent?.Invoke(message) == true;
+
+    public GrainId? TakerOf(GrainId source, OutboxMessage message) => Taker?.Invoke(message);
 
     public async Task HandleAsync(GrainId source, OutboxRecord record, CancellationToken cancellationToken)
     {

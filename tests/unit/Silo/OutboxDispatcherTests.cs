@@ -94,6 +94,7 @@ public class OutboxDispatcherTests
         await using var host = await SiloHost.StartAsync();
         var handler = host.Services.GetRequiredService<IOutboxHandler>();
         await Assert.ThrowsAsync<InvalidOperationException>(() => handler.HandleAsync(new GrainId(sender, "dev:user:mallory"), new OutboxRecord(1, message), CancellationToken.None));
+        Assert.Null(handler.TakerOf(new GrainId(sender, "dev:user:mallory"), message));
         Assert.Null(await host.Services.GetRequiredService<IReadModel>().GetGrantAsync(Sample.Grant().Id));
         Assert.Null(await host.Services.GetRequiredService<IReadModel>().GetRequestAsync(Sample.Ask().RequestId));
     }

@@ -197,16 +197,21 @@ internal sealed partial class PostgresStore
     {
         await using var batch = new NpgsqlBatch(connection);
         AddBegin(batch);
+        return await LockAsync(batch, [.. turns.Select(t => (t.Grain, t.Known))], skips: connections.Settings is null ? 0 : 1);
+    }
+
+    private static async Task<(List<LockedRow> Rows, PostgresMoment Moment)> LockAsync(NpgsqlBatch batch, (GrainId Grain, WrittenDocument? Known)[] wanted, int skips = 0)
+    {
         batch.BatchCommands.Add(PostgresConnections.Statement(
             LockRows,
-            turns.Select(t => t.Grain.Type).ToArray(),
-            turns.Select(t => t.Grain.Key).ToArray(),
-            turns.Select(t => t.Known?.Version ?? 0).ToArray()));
+            wanted.Select(w => w.Grain.Type).ToArray(),
+            wanted.Select(w => w.Grain.Key).ToArray(),
+            wanted.Select(w => w.Known?.Version ?? 0).ToArray()));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Moment));
         await using var reader = await batch.ExecuteReaderAsync(CancellationToken.None);
-        if (connections.Settings is not null)
+        for (; skips > 0; skips--)
             await reader.NextResultAsync(CancellationToken.None);
-        var rows = new List<LockedRow>(turns.Count);
+        var rows = new List<LockedRow>(wanted.Length);
         while (await reader.ReadAsync(CancellationToken.None))
             rows.Add(new LockedRow((int)reader.GetInt64(0) - 1, reader.GetInt64(1), reader.IsDBNull(2) ? null : reader.GetString(2)));
         await reader.NextResultAsync(CancellationToken.None);

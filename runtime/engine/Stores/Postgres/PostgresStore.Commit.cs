@@ -36,7 +36,7 @@ internal sealed partial class PostgresStore
             {
                 if (write.State is not null)
                     all.AddState(grain, version, write.State);
-                all.Add(grain, write.Outbox);
+                all.Add(grain, write.Left);
                 all.Add(grain, write.Reminders);
             }
 

@@ -9,16 +9,20 @@ internal sealed partial class PostgresStore
     private sealed class TurnBatch(PostgresStore store, NpgsqlConnection connection, int turns)
     {
         private readonly Lock gate = new();
-        private readonly List<(TurnWrite Write, TaskCompletionSource Done)> writes = [];
-        private readonly TaskCompletionSource allDecided = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly List<BatchedWrite> writes = [];
+        private TaskCompletionSource allDecided = NewSignal();
         private int undecided = turns;
+        private bool isCommitting;
 
         /// <summary>One turn's write; completes when it is committed.</summary>
-        public Task WriteAsync(TurnWrite write)
+        /// <param name="write">What it writes.</param>
+        /// <param name="joined">Where the turn takes another's message.</param>
+        public Task WriteAsync(TurnWrite write, JoinedTurn? joined)
         {
-            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var done = NewSignal();
             lock (gate)
-                writes.Add((write, done));
+                writes.Add(new(write, joined, done));
+            joined?.IsDelivered = true;
             Decided();
             return done.Task;
         }
@@ -28,7 +32,9 @@ internal sealed partial class PostgresStore
         {
             if (Interlocked.Decrement(ref undecided) > 0)
                 return;
-            store.BatchDecided();
+            if (!isCommitting)
+                store.BatchDecided();
+            isCommitting = true;
             allDecided.SetResult();
         }
 
@@ -36,30 +42,83 @@ internal sealed partial class PostgresStore
         public async Task CompleteAsync()
         {
             await allDecided.Task;
+            var own = writes.Count;
             try
             {
+                await JoinAsync();
                 if (writes.Count > 0)
                     await store.CommitAsync(connection, begins: false, [.. writes.Select(w => w.Write)]);
-                foreach (var (_, done) in writes)
-                    done.SetResult();
+                foreach (var write in writes)
+                    write.Done.SetResult();
             }
             catch (PostgresException e) when (writes.Count > 1 && !PostgresErrors.IsOutage(e))
             {
                 // The database said no, so nothing is written: one of them must not take the others with it. Their rows are no
-                // longer locked, and each writes by its version, as every second write of a turn does.
+                // longer locked, and each writes by its version, as every second write of a turn does. Who joined does not: without
+                // the message that it takes it would write what nobody has said.
                 await store.connections.CloseAsync(connection);
-                await Task.WhenAll(writes.Select(w => WriteAloneAsync(w.Write, w.Done)));
+                FailJoined(e);
+                await Task.WhenAll(writes.Take(own).Select(w => WriteAloneAsync(w.Write, w.Done)));
             }
             catch (Exception e)
             {
-                foreach (var (_, done) in writes)
-                    done.SetException(store.connections.Failed(e));
+                FailJoined(e);
+                foreach (var write in writes.Take(own))
+                    write.Done.SetException(store.connections.Failed(e));
             }
             finally
             {
                 await store.connections.CloseAsync(connection);
             }
         }
+
+        /// <summary>Has turns that take what these write join them, as far as their grains are free.</summary>
+        private async Task JoinAsync()
+        {
+            List<JoinedTurn> joins = [.. writes.SelectMany(w => w.Write.Write.Joins).Where(j => j.TryEnter())];
+            if (joins.Count == 0)
+                return;
+            List<LockedRow> rows;
+            PostgresMoment moment;
+            (GrainId Grain, WrittenDocument? Known)[] wanted = [.. joins.Select(j => (j.Taker, store.documents.Take(j.Taker, store.epoch.Current)))];
+            try
+            {
+                await using var batch = new NpgsqlBatch(connection);
+                (rows, moment) = await LockAsync(batch, wanted);
+            }
+            catch
+            {
+                foreach (var join in joins)
+                    join.Leave();
+                throw;
+            }
+
+            // One more than they are, so that they have not decided before all have begun.
+            (allDecided, undecided) = (NewSignal(), rows.Count + 1);
+            foreach (var row in rows)
+            {
+                var (join, known) = (joins[row.Place], wanted[row.Place].Known);
+                var document = known?.Version == row.Version && known.Epoch == PostgresEpoch.Name(moment.Epoch) ? known.Document : null;
+                _ = join.RunAsync(new BatchedSession(store, this, join.Taker, row, document, moment, join));
+            }
+
+            foreach (var other in joins.Where((_, place) => !rows.Exists(r => r.Place == place)))
+                other.Leave();
+            Decided();
+            await allDecided.Task;
+        }
+
+        /// <summary>What they take is there still, and is delivered as every message is.</summary>
+        private void FailJoined(Exception e)
+        {
+            foreach (var write in writes.Where(w => w.Joined is not null))
+            {
+                write.Joined!.IsDelivered = false;
+                write.Done.SetException(store.connections.Failed(e));
+            }
+        }
+
+        private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         private async Task WriteAloneAsync(TurnWrite write, TaskCompletionSource done)
         {
@@ -78,9 +137,9 @@ internal sealed partial class PostgresStore
 
     /// <summary>A turn whose row is held by its batch until the first write, which is the batch's.</summary>
     private sealed class BatchedSession(
-        PostgresStore store, TurnBatch joined, GrainId grain, LockedRow stored, object? document, PostgresMoment moment) : ITurnSession
+        PostgresStore store, TurnBatch holds, GrainId grain, LockedRow stored, object? document, PostgresMoment moment, JoinedTurn? joined = null) : ITurnSession
     {
-        private TurnBatch? batch = joined;
+        private TurnBatch? batch = holds;
         private long version = stored.Version;
         private bool mayBeLost;
 
@@ -111,7 +170,7 @@ internal sealed partial class PostgresStore
             if (batch is { } first)
             {
                 batch = null;
-                await first.WriteAsync(mine);
+                await first.WriteAsync(mine, joined);
             }
             else
             {
@@ -134,6 +193,8 @@ internal sealed partial class PostgresStore
             await Task.Yield();
         }
     }
+
+    private readonly record struct BatchedWrite(TurnWrite Write, JoinedTurn? Joined, TaskCompletionSource Done);
 
     /// <summary>What a turn writes, and over which version of its grain.</summary>
     private readonly record struct TurnWrite(GrainId Grain, long Version, GrainWrite Write);
