@@ -82,7 +82,7 @@ internal sealed class Turn(GrainId grain, ITurnSession session, CommitHub commit
         foreach (var record in outbox)
         {
             if (!record.Message.IsRow && takerOf(grain, record) is var (taker, deliver))
-                (joins ??= []).Add(new JoinedTurn(queues, record, taker, deliver));
+                (joins ??= []).Add(new JoinedTurn(record, taker, deliver, () => queues.TryEnter(taker), () => queues.Leave(taker)));
         }
 
         return joins?.ToArray() ?? [];

@@ -7,7 +7,7 @@ namespace JitGrains.Runtime.Engine;
 /// other: nobody waits for it, and it waits for nobody. Where its grain is not free, or it does not write, the message is written and
 /// delivered as every message is. Used by one transaction at a time.
 /// </summary>
-internal sealed class JoinedTurn(TurnQueues queues, OutboxRecord record, GrainId taker, Func<Task> deliver)
+internal sealed class JoinedTurn(OutboxRecord record, GrainId taker, Func<Task> deliver, Func<bool> tryEnter, Action leave)
 {
     // Follows the delivery's own flow of execution, to the turn that it runs.
     private static readonly AsyncLocal<Joining?> Current = new();
@@ -33,10 +33,10 @@ internal sealed class JoinedTurn(TurnQueues queues, OutboxRecord record, GrainId
     }
 
     /// <summary>Takes the grain's turn in this process where it is nobody's; then <see cref="RunAsync"/> or <see cref="Leave"/> must follow.</summary>
-    public bool TryEnter() => queues.TryEnter(taker);
+    public bool TryEnter() => tryEnter();
 
     /// <summary>Gives the grain's turn back.</summary>
-    public void Leave() => queues.Leave(taker);
+    public void Leave() => leave();
 
     /// <summary>Runs the turn by this session, and gives the grain's turn back. Never throws: what fails here is delivered later, and fails there.</summary>
     public async Task RunAsync(ITurnSession session)
