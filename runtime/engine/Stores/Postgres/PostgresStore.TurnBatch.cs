@@ -85,6 +85,9 @@ internal sealed partial class PostgresStore
             {
                 await using var batch = new NpgsqlBatch(connection);
                 (rows, moment) = await LockAsync(batch, wanted);
+                // The state of a document that this process has was not sent; and of another epoch it is no document of this one.
+                if (Array.Exists(wanted, w => w.Known is { } known && known.Epoch != PostgresEpoch.Name(moment.Epoch)))
+                    rows = [];
             }
             catch
             {
@@ -98,7 +101,7 @@ internal sealed partial class PostgresStore
             foreach (var row in rows)
             {
                 var (join, known) = (joins[row.Place], wanted[row.Place].Known);
-                var document = known?.Version == row.Version && known.Epoch == PostgresEpoch.Name(moment.Epoch) ? known.Document : null;
+                var document = known?.Version == row.Version ? known.Document : null;
                 _ = join.RunAsync(new BatchedSession(store, this, join.Taker, row, document, moment, join));
             }
 
