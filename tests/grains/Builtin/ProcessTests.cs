@@ -3,6 +3,7 @@ using JitGrains.Approvals;
 using JitGrains.Audit;
 using JitGrains.Grants;
 using JitGrains.Principals;
+using Npgsql;
 
 namespace JitGrains.GrainTests;
 
@@ -51,6 +52,24 @@ public sealed class ProcessTests
         var audit = await silo.VerifiedAuditAsync();
         foreach (var type in (string[])[AuditTypes.GrantConsumed, AuditTypes.ExecutionOutcome, AuditTypes.RequestApproved])
             Assert.Equal(Rounds, audit.Count(e => e.Body.Contains($"\"{type}\"", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_grant_is_its_holders_from_the_commit_on_that_approves_it()
+    {
+        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
+        await using var host = await GrainHost.StartOnAsync(database, new ManualTime(Sample.Start), ECDsa.Create(ECCurve.NamedCurves.nistP256));
+        var ask = Sample.Ask();
+        await host.AskAsync(ask);
+        await host.SettleAsync();
+        // A grant as a message could not be written.
+        await using var source = NpgsqlDataSource.Create(database);
+        await using (var command = source.CreateCommand("ALTER TABLE outbox ADD CONSTRAINT no_grants CHECK (kind <> 'issue_grant')"))
+            await command.ExecuteNonQueryAsync();
+        Assert.NotNull((await host.VoteAsync(ask.RequestId, Sample.Bob, VoteDecision.Approve)).Value);
+        Assert.Single((await host.Principal(ask.CallerKey).GetView()).Grants);
+        await host.SettleAsync();
+        Assert.Equal(RequestStatus.Approved, (await host.ReadModel.GetRequestAsync(ask.RequestId))!.Status);
     }
 
     [Fact]
