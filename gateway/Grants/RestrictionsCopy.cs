@@ -16,8 +16,6 @@ internal sealed class KnownRestrictions(RestrictionsView view)
     private readonly FrozenSet<string> blocked = view.Blocks.Select(b => b.Principal.Value).ToFrozenSet(StringComparer.Ordinal);
     private readonly ImmutableArray<MatchingRevocation> revocations = view.Revocations;
 
-    public long Version => view.Version;
-
     /// <summary>Whether the subject, any actor or anybody else behind the call is blocked.</summary>
     public bool IsBlocked(Caller caller)
     {
@@ -67,10 +65,13 @@ internal sealed class KnownRestrictions(RestrictionsView view)
 
 /// <summary>
 /// This gateway's copy of the restrictions. A newer one is in place before what it forbids is ended, and whoever starts an
-/// execution registers it before looking here: so one of the two sees the other. Thread-safe.
+/// execution registers it before looking here: so one of the two sees the other. What it is told of is read from the store
+/// every time, whatever version the copy has: in a store that went back to an older copy, the same version is something else.
+/// Reads follow one another, so what was read last is the newest. Thread-safe.
 /// </summary>
-internal sealed class RestrictionsCopy(IGrainFactory grains, ExecutionRegistry registry) : IInvalidationTarget
+internal sealed class RestrictionsCopy(IGrainFactory grains, ExecutionRegistry registry) : IInvalidationTarget, IDisposable
 {
+    private readonly SemaphoreSlim loading = new(1, 1);
     private KnownRestrictions current = new(RestrictionsView.None);
 
     /// <summary>The newest that was loaded.</summary>
@@ -82,23 +83,13 @@ internal sealed class RestrictionsCopy(IGrainFactory grains, ExecutionRegistry r
         switch (what)
         {
             case Invalidation.Restrictions r:
-                if (Current.Version < r.Version)
-                {
-                    var view = await Load(cancellationToken);
-                    if (view.Version < r.Version)
-                        throw new InvalidOperationException($"The restrictions were read at version {view.Version}, which is before {r.Version}.");
-                    Take(view, even: false);
-                }
-
+                var version = await Load(cancellationToken);
+                if (version < r.Version)
+                    throw new InvalidOperationException($"The restrictions were read at version {version}, which is before {r.Version}.");
                 await EndForbidden(r.Terminate, cancellationToken);
                 break;
             case Invalidation.Everything:
-                var read = await Load(cancellationToken);
-                // Older than the copy: a newer one came in between, which reading again shows, or the store has gone back.
-                if (read.Version < Current.Version)
-                    Take(await Load(cancellationToken), even: true);
-                else
-                    Take(read, even: false);
+                await Load(cancellationToken);
                 await EndForbidden(terminate: false, cancellationToken);
                 break;
             default:
@@ -106,25 +97,28 @@ internal sealed class RestrictionsCopy(IGrainFactory grains, ExecutionRegistry r
         }
     }
 
-    private Task<RestrictionsView> Load(CancellationToken cancellationToken) =>
-        grains.GetGrain<IRestrictionsGrain>(IRestrictionsGrain.Key).Get().WaitAsync(cancellationToken);
+    /// <inheritdoc/>
+    public void Dispose() => loading.Dispose();
+
+    private async Task<long> Load(CancellationToken cancellationToken)
+    {
+        await loading.WaitAsync(cancellationToken);
+        try
+        {
+            var view = await grains.GetGrain<IRestrictionsGrain>(IRestrictionsGrain.Key).Get().WaitAsync(cancellationToken);
+            Volatile.Write(ref current, new KnownRestrictions(view));
+            return view.Version;
+        }
+        finally
+        {
+            loading.Release();
+        }
+    }
 
     private async Task EndForbidden(bool terminate, CancellationToken cancellationToken)
     {
         var known = Current;
         await registry.EndWhere(e => known.IsBlocked(e.Caller), ForwardErrors.Blocked, terminate, cancellationToken);
         await registry.EndWhere(e => e.Grant is { } grant && known.IsRevoked(grant), ForwardErrors.GrantEnded, terminate, cancellationToken);
-    }
-
-    /// <param name="view">What was loaded.</param>
-    /// <param name="even">Also where the copy is newer.</param>
-    private void Take(RestrictionsView view, bool even)
-    {
-        var loaded = new KnownRestrictions(view);
-        while (Current is var known && (even || known.Version < loaded.Version))
-        {
-            if (Interlocked.CompareExchange(ref current, loaded, known) == known)
-                return;
-        }
     }
 }

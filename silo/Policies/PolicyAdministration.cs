@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using JitGrains.Gateways;
 using JitGrains.Identity;
 using JitGrains.PolicyVersions;
+using JitGrains.Runtime.Engine;
 using JitGrains.Silo.Revocation;
 
 namespace JitGrains.Silo.Policies;
@@ -18,12 +19,13 @@ public sealed record PolicyResult(long Sequence, string Version, string? Before,
 
 /// <summary>Puts policies in force. When a method has returned a result, no gateway with a live lease decides by an older one. Thread-safe.</summary>
 internal sealed class PolicyAdministration(
-    IGrainFactory grains, StoredPolicyProvider provider, IInvalidationService gateways, IIdGenerator ids, TimeProvider time)
+    IGrainFactory grains, StoredPolicyProvider provider, IInvalidationService gateways, IStoreEpoch epoch, IIdGenerator ids, TimeProvider time)
 {
+    /// <exception cref="StoreUnavailableException">The store does not answer, or went back meanwhile and may have forgotten it. To be repeated.</exception>
     public async Task<Reply<PolicyResult>> ApplyAsync(
         ImmutableArray<PolicyText> files, PrincipalId by, string? reason, string? expected, long? rolledBackTo = null)
     {
-        var began = time.GetTimestamp();
+        var (began, inEpoch) = (time.GetTimestamp(), epoch.Current);
         var reply = await grains.GetGrain<IPolicyGrain>(IPolicyGrain.Key)
             .Apply(new ApplyPolicyCommand(ids.NewCommandId(), files, by, reason, expected, rolledBackTo));
         if (reply.Value is not { } applied)
@@ -32,6 +34,9 @@ internal sealed class PolicyAdministration(
         await provider.ApplyAsync(what, CancellationToken.None);
         // Also where it was in force before: whoever repeats a call whose answer was lost gets the same promise.
         var reached = await gateways.InvalidateAsync(what, CancellationToken.None);
+        // A turn, which notices where the store went back.
+        await HistoryAsync();
+        StoreWentBack.Check(epoch, inEpoch);
         return new PolicyResult(
             applied.Sequence, applied.Version, applied.Before, applied.Changed, reached.Acknowledged, reached.Condemned, time.GetElapsedTime(began).TotalMilliseconds);
     }

@@ -70,11 +70,7 @@ internal sealed partial class StoredPolicyProvider(
     }
 
     /// <summary>Looks once whether there is a later version.</summary>
-    internal async Task LookAsync(CancellationToken cancellationToken)
-    {
-        if (await store.GetPolicyHeadAsync(cancellationToken) is { } head)
-            await LoadAsync(head.Sequence, cancellationToken);
-    }
+    internal Task LookAsync(CancellationToken cancellationToken) => LoadAsync(atLeast: 0, cancellationToken);
 
     public override void Dispose()
     {
@@ -106,11 +102,12 @@ internal sealed partial class StoredPolicyProvider(
         await loading.WaitAsync(cancellationToken);
         try
         {
-            // Read before the store is: what another epoch has is looked at again.
+            // Read before the store is: what another epoch has is looked at again. The store is asked also where this version is in force by its
+            // number: one that went back to an older copy has given the number to another, and this process may not know of it yet.
             var current = epoch.Current;
-            if (loaded is { } now && now.Sequence >= atLeast && now.Epoch == current)
-                return;
             var head = await store.GetPolicyHeadAsync(cancellationToken);
+            if (head is null ? atLeast == 0 : loaded is { } now && now.Epoch == current && (now.Sequence == head.Sequence ? now.Version == head.Version : atLeast == 0 && now.Sequence > head.Sequence))
+                return;
             var stored = head is null ? null : await store.GetPolicyAsync(head.Sequence, cancellationToken);
             if (stored is null || stored.Sequence < atLeast)
                 throw new InvalidOperationException($"The store does not show version {atLeast} of the policy.");
@@ -133,7 +130,7 @@ internal sealed partial class StoredPolicyProvider(
             throw new StartupException([$"Version {stored.Sequence} of the policy wants what the configuration of this process does not let it:", .. forbidden]);
         var before = loaded;
         Volatile.Write(ref loaded, new Loaded(
-            stored.Sequence, current, policy, new PolicyStatus(policy.Version, false, time.GetUtcNow(), [.. stored.Files.Select(f => f.Name)], problems)));
+            stored.Sequence, stored.Version, current, policy, new PolicyStatus(policy.Version, false, time.GetUtcNow(), [.. stored.Files.Select(f => f.Name)], problems)));
         first.TrySetResult();
         LogInForce(logger, policy.Version, stored.Sequence);
         if (before is null || (before.Sequence == stored.Sequence && before.Policy.Version == policy.Version))
@@ -180,5 +177,5 @@ internal sealed partial class StoredPolicyProvider(
     [LoggerMessage(2311, LogLevel.Error, "A later policy than the one in force cannot be loaded")]
     private static partial void LogNotLoaded(ILogger logger, Exception exception);
 
-    private sealed record Loaded(long Sequence, string Epoch, CompiledPolicy Policy, PolicyStatus Status);
+    private sealed record Loaded(long Sequence, string Version, string Epoch, CompiledPolicy Policy, PolicyStatus Status);
 }

@@ -16,6 +16,7 @@ internal sealed class RevocationService(
     IReadModel readModel,
     IInvalidationService gateways,
     CommitTelling telling,
+    IStoreEpoch epoch,
     IIdGenerator ids,
     TimeProvider time) : IRevocationService
 {
@@ -26,25 +27,25 @@ internal sealed class RevocationService(
 
     public async Task<Reply<RevocationResult>> RevokeGrantAsync(string grantId, RevocationOrder order, CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var began = Begin();
         if (await readModel.GetGrantAsync(grantId, cancellationToken) is not { } grant)
             return new Refusal.NotFound("grant");
         using var along = telling.Expect(grantId, order.Terminate);
         var reply = await grains.GetGrain<IPrincipalGrain>(grant.CallerKey).Revoke(new RevokeCommand(ids.NewCommandId(), grantId, order.By, order.Reason));
-        return await FinishOneAsync(reply, grant.CallerKey, grantId, along, started, cancellationToken);
+        return await FinishOneAsync(reply, grant.CallerKey, grantId, along, began, cancellationToken);
     }
 
     public async Task<Reply<RevocationResult>> ReleaseAsync(string callerKey, string grantId, CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var began = Begin();
         using var along = telling.Expect(grantId, terminate: false);
         var reply = await grains.GetGrain<IPrincipalGrain>(callerKey).Release(grantId);
-        return await FinishOneAsync(reply, callerKey, grantId, along, started, cancellationToken);
+        return await FinishOneAsync(reply, callerKey, grantId, along, began, cancellationToken);
     }
 
     public async Task<RevocationResult> RevokePrincipalAsync(PrincipalId principal, RevocationOrder order, CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var began = Begin();
         var ended = new ConcurrentBag<string>();
         var results = new ConcurrentBag<InvalidationResult>();
         var keys = await readModel.ListCallerKeysAsync(principal, cancellationToken);
@@ -60,12 +61,12 @@ internal sealed class RevocationService(
         });
         // Each is about the same gateways.
         var reached = new InvalidationResult(results.Max(r => r.Acknowledged), results.Max(r => r.Condemned));
-        return Result(ended, reached, started);
+        return Result(ended, reached, began);
     }
 
     public async Task<Reply<RevocationResult>> RevokeMatchingAsync(GrantSelector selector, RevocationOrder order, CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var began = Begin();
         var reply = await Restrictions.RevokeMatching(new RevokeMatchingCommand(ids.NewCommandId(), selector, order.Terminate, order.By, order.Reason));
         if (reply.Value is not { } restrictions)
             return reply.Refusal!;
@@ -96,26 +97,30 @@ internal sealed class RevocationService(
             cursor = page.NextCursor;
         }
         while (cursor is not null);
-        return Result(ended, reached with { Condemned = reached.Condemned + later.Sum(l => l.Condemned) }, started);
+        return Result(ended, reached with { Condemned = reached.Condemned + later.Sum(l => l.Condemned) }, began);
     }
 
     public async Task<Reply<RevocationResult>> BlockAsync(PrincipalId principal, RevocationOrder order, CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var began = Begin();
         var reply = await Restrictions.Block(new BlockCommand(ids.NewCommandId(), principal, order.By, order.Reason));
         if (reply.Value is not { } restrictions)
             return reply.Refusal!;
-        var what = new Invalidation.Restrictions(restrictions.Version, order.Terminate, ConcernsAllowRules: true);
-        return Result([], await gateways.InvalidateAsync(what, cancellationToken), started);
+        var reached = await gateways.InvalidateAsync(new Invalidation.Restrictions(restrictions.Version, order.Terminate, ConcernsAllowRules: true), cancellationToken);
+        // A turn, which notices where the store went back. What ends grants needs none: those of an earlier epoch are void.
+        await Restrictions.Get();
+        return Result([], reached, began);
     }
 
     public async Task<Reply<RevocationResult>> UnblockAsync(PrincipalId principal, RevocationOrder order, CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var began = Begin();
         var reply = await Restrictions.Unblock(new UnblockCommand(ids.NewCommandId(), principal, order.By, order.Reason));
         if (reply.Value is not { } restrictions)
             return reply.Refusal!;
-        return Result([], await gateways.InvalidateAsync(new Invalidation.Restrictions(restrictions.Version), cancellationToken), started);
+        var reached = await gateways.InvalidateAsync(new Invalidation.Restrictions(restrictions.Version), cancellationToken);
+        await Restrictions.Get();
+        return Result([], reached, began);
     }
 
     public async Task<ImmutableArray<PrincipalBlock>> ListBlocksAsync(CancellationToken cancellationToken) => (await Restrictions.Get()).Blocks;
@@ -127,14 +132,14 @@ internal sealed class RevocationService(
     }
 
     private async Task<Reply<RevocationResult>> FinishOneAsync(
-        Reply<GrantsEnded> reply, string callerKey, string grantId, CommitTelling.Along along, long started, CancellationToken cancellationToken)
+        Reply<GrantsEnded> reply, string callerKey, string grantId, CommitTelling.Along along, Began began, CancellationToken cancellationToken)
     {
         if (reply.Value is not { } ended)
             return reply.Refusal!;
         // Also where it had ended before: whoever repeats a call whose answer was lost gets the same promise.
         var what = new Invalidation.Grants(callerKey, [grantId], ended.Version, along.Terminate);
         var reached = await gateways.InvalidateAsync(what, along.Told(), cancellationToken);
-        return Result(ended.GrantIds, reached, started);
+        return Result(ended.GrantIds, reached, began);
     }
 
     /// <summary>Whether the grant is one of those meant. Approved before this look counts: a store's clock set back hides none of them.</summary>
@@ -149,6 +154,16 @@ internal sealed class RevocationService(
     private static ParallelOptions InParallel(CancellationToken cancellationToken) =>
         new() { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken };
 
-    private RevocationResult Result(IEnumerable<string> grantIds, InvalidationResult reached, long started) =>
-        new([.. grantIds.Order(StringComparer.Ordinal)], reached.Acknowledged, reached.Condemned, time.GetElapsedTime(started).TotalMilliseconds);
+    private Began Begin() => new(time.GetTimestamp(), epoch.Current);
+
+    /// <exception cref="StoreUnavailableException">The store went back since it began, and may have forgotten it. To be repeated.</exception>
+    private RevocationResult Result(IEnumerable<string> grantIds, InvalidationResult reached, Began began)
+    {
+        StoreWentBack.Check(epoch, began.Epoch);
+        return new([.. grantIds.Order(StringComparer.Ordinal)], reached.Acknowledged, reached.Condemned, time.GetElapsedTime(began.At).TotalMilliseconds);
+    }
+
+    /// <param name="At">When, as a timestamp.</param>
+    /// <param name="Epoch">The store's epoch then.</param>
+    private readonly record struct Began(long At, string Epoch);
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Leases;
 using JitGrains.GatewayTests.Support;
+using JitGrains.Gateway.Grants;
 using JitGrains.Gateways;
 using JitGrains.Grants;
 using JitGrains.Identity;
@@ -142,6 +143,29 @@ public sealed class RevocationTests
     }
 
     [Fact]
+    public async Task A_block_that_waits_while_the_store_goes_back_is_not_answered_as_done()
+    {
+        var time = new ManualTime();
+        await using var cluster = new LeaseCluster(time);
+        var silent = await cluster.JoinSilently();
+        var blocks = cluster.Revocation.BlockAsync(Sample.Alice, Order, CancellationToken.None);
+        while ((await cluster.Gateway(silent).Get()).Phase != LeasePhase.Condemned)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(250));
+            await cluster.Directory.List();
+        }
+
+        cluster.Epoch.Next();
+        while (!blocks.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await cluster.Directory.List();
+        }
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => blocks);
+    }
+
+    [Fact]
     public async Task Of_condemning_and_renewing_at_once_no_renewal_succeeds_after_the_condemnation()
     {
         await using var cluster = new LeaseCluster();
@@ -217,6 +241,30 @@ public sealed class RevocationTests
         Assert.Null(await node.Run(grant));
         await Eventually.Holds(() => node.Lease.IsLive && node.Lease.Incarnation != first);
         Assert.Null(await node.Run(grant));
+    }
+
+    [Fact]
+    public async Task A_block_counts_where_a_store_that_went_back_gives_it_a_number_that_is_known()
+    {
+        await using var before = new LeaseCluster();
+        await using var after = new LeaseCluster();
+        var stores = new ReplacedStore { Grains = before.Grains };
+        using var copy = new RestrictionsCopy(stores, (await before.Join()).Registry);
+        await before.Revocation.BlockAsync(Sample.Bob, Order, CancellationToken.None);
+        await copy.ApplyAsync(new Invalidation.Restrictions(1), CancellationToken.None);
+        Assert.True(copy.Current.IsBlocked(ExecutionTests.Alice with { Principal = Sample.Bob }));
+
+        // An older copy of the store, from before that block; the next one gets the same number, whether the gateway has read anew by then or not.
+        await after.Revocation.BlockAsync(Sample.Alice, Order, CancellationToken.None);
+        foreach (Invalidation told in (Invalidation[])[new Invalidation.Everything(), new Invalidation.Restrictions(1)])
+        {
+            stores.Grains = before.Grains;
+            await copy.ApplyAsync(new Invalidation.Restrictions(1), CancellationToken.None);
+            stores.Grains = after.Grains;
+            await copy.ApplyAsync(told, CancellationToken.None);
+            Assert.True(copy.Current.IsBlocked(ExecutionTests.Alice));
+            Assert.False(copy.Current.IsBlocked(ExecutionTests.Alice with { Principal = Sample.Bob }));
+        }
     }
 
     [Fact]
@@ -337,6 +385,14 @@ public sealed class RevocationTests
         var result = await cluster.Revocation.RevokeMatchingAsync(new GrantSelector(SelectorKind.Action, Sample.Grant().Action), new RevocationOrder(Sample.Bob, "all of it", false), CancellationToken.None);
         Assert.Contains(later!.Id, result.Value!.GrantIds);
         Assert.Null(await node.Run(later));
+    }
+
+    /// <summary>A store in whose place another one can come.</summary>
+    private sealed class ReplacedStore : IGrainFactory
+    {
+        public required IGrainFactory Grains { get; set; }
+
+        public TGrainInterface GetGrain<TGrainInterface>(string primaryKey) where TGrainInterface : IGrainWithStringKey => Grains.GetGrain<TGrainInterface>(primaryKey);
     }
 
     private sealed class AtRestrictions : IInvalidationTarget

@@ -51,6 +51,13 @@ public sealed class StoredPolicyTests : IPolicyStore, IStoreEpoch
         versions.Add(third with { Version = "other", Files = [new PolicyText("policy.yaml", SiloHost.Policy.Replace("quorum: 1", "quorum: 2", StringComparison.Ordinal))] });
         await provider.ApplyAsync(new Invalidation.Policy(3, "other"), CancellationToken.None);
         Assert.Equal(3, provider.Sequence);
+
+        // The store goes back once more, and the process is told of the next version before it has noticed: the number is known, what it stands for is not.
+        var known = provider.Current;
+        versions[2] = third;
+        await provider.ApplyAsync(new Invalidation.Policy(3, third.Version), CancellationToken.None);
+        Assert.Equal((3L, third.Version), (provider.Sequence, provider.Current.Version));
+        Assert.NotEqual(known.Version, provider.Current.Version);
         await provider.StopAsync(CancellationToken.None);
     }
 
