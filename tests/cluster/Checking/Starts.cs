@@ -38,7 +38,7 @@ internal static class Starts
         var ends = Ends(evidence);
         var blocks = evidence.All<Ended>().Where(e => e.Kind == EndKind.Block && e.Succeeded)
             .GroupBy(e => e.Principal!, StringComparer.Ordinal)
-            .ToDictionary(b => b.Key, b => b.Min(e => e.AnsweredAt!.Value), StringComparer.Ordinal);
+            .ToDictionary(b => b.Key, b => b.MinBy(e => e.AnsweredAt)!, StringComparer.Ordinal);
         foreach (var arrival in evidence.Arrivals)
         {
             if (SubjectOf(evidence, arrival) is not { } subject)
@@ -85,7 +85,7 @@ internal static class Starts
             else if (from >= grant.ExpiresAt + ExpirySlack)
                 why.Add($"{grant.Id} had expired {Milliseconds(from - grant.ExpiresAt)} before");
             else if (ends.TryGetValue(grant.Id, out var end) && from > end.AnsweredAt)
-                why.Add($"the end of {grant.Id} had been answered {Milliseconds(from - end.AnsweredAt!.Value)} before ({end.Kind}, asked for {Milliseconds(end.AnsweredAt.Value - end.SentAt)} earlier at {end.Process}, {end.Acknowledged} acknowledged, {end.Condemned} condemned)");
+                why.Add($"the end of {grant.Id} had been answered {Milliseconds(from - end.AnsweredAt!.Value)} before ({end.Kind}, {Asked(end)})");
             else if (restore is not null && grant.IssuedAt <= restore.DownAt && from > restore.DownAt + Lease)
                 why.Add($"{grant.Id} is from before the restore");
             else
@@ -101,8 +101,11 @@ internal static class Starts
     private static bool IsRemainder(Evidence evidence, string process, DateTimeOffset sent, DateTimeOffset at) => evidence.Faults.Any(f =>
         f.Process == process && f.Kind == FaultKind.Suspended && sent <= f.From + AtOnce && at >= f.To - AtOnce && at <= f.To + AtOnce);
 
-    private static string? Blocked(Dictionary<string, DateTimeOffset> blocks, DateTimeOffset from, Subject subject) =>
-        blocks.TryGetValue(subject.Caller, out var at) && from > at ? $"{subject.Caller} was blocked {Milliseconds(from - at)} before" : null;
+    private static string? Blocked(Dictionary<string, Ended> blocks, DateTimeOffset from, Subject subject) =>
+        blocks.TryGetValue(subject.Caller, out var block) && from > block.AnsweredAt ? $"{subject.Caller} was blocked {Milliseconds(from - block.AnsweredAt!.Value)} before ({Asked(block)})" : null;
+
+    private static string Asked(Ended end) =>
+        $"asked for {Milliseconds(end.AnsweredAt!.Value - end.SentAt)} earlier at {end.Process}, {end.Acknowledged} acknowledged, {end.Condemned} condemned";
 
     /// <summary>For each grant, when somebody was first told that it is over.</summary>
     private static Dictionary<string, Ended> Ends(Evidence evidence)
