@@ -246,6 +246,33 @@ public sealed class CheckerTests
     }
 
     [Fact]
+    public void A_grant_that_was_ended_again_after_a_restore_that_forgot_its_first_life()
+    {
+        run.Restore = new Restore(Run.At(100), Run.At(200), Run.At(300));
+        run.Revoke("1", sent: 150, answered: 160, recorded: false);
+        run.Window("1", issued: 350, expires: 10_000);
+        run.Call("a", "1", sent: 5300, arrives: 5301);
+        Assert.Empty(run.Check());
+        run.Revoke("1", sent: 5310, answered: 5320);
+        run.Call("b", "1", sent: 5330, arrives: 5331);
+        Finds("starts", "the end of gr_1");
+    }
+
+    [Fact]
+    public void A_block_that_was_answered_after_a_restore_or_before_the_copy()
+    {
+        run.Restore = new Restore(Run.At(100), Run.At(200), Run.At(300));
+        run.Allowed("1");
+        run.Block(answered: 150);
+        run.Call("a", "1", sent: 400, arrives: 401);
+        Assert.Empty(run.Check());
+        run.Call("b", "1", sent: 170, arrives: 171);
+        Finds("starts", "was blocked 21 ms before");
+        run.Block(answered: 310);
+        Finds("starts", "was blocked 91 ms before");
+    }
+
+    [Fact]
     public void A_restore_loses_what_came_after_the_copy_and_nothing_else()
     {
         run.Restore = new Restore(Run.At(100), Run.At(200), Run.At(300));

@@ -23,6 +23,13 @@ internal sealed record Evidence(
         where T : Deed => Deeds.OfType<T>();
 
     /// <summary>
+    /// Whether what was ended is the grant that the trail has. Its id follows from its request's: where an older copy forgot the vote, the grant and
+    /// its end, the request is voted on again, and a grant of the same id is another one.
+    /// </summary>
+    public bool IsAbout(Ended end, TrailGrant grant) =>
+        Restore is null || end.SentAt > grant.IssuedAt || (end.AnsweredAt > grant.IssuedAt && end.Answered.Contains(grant.Id, StringComparer.Ordinal));
+
+    /// <summary>
     /// Whether the trail must know of something: not where it was acknowledged after the copy was taken and the database was
     /// put back later. What was acknowledged before the copy, and after the restore, is not to be lost.
     /// </summary>

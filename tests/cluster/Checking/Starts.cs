@@ -37,8 +37,7 @@ internal static class Starts
         var grants = evidence.Trail.Grants.ToLookup(g => (g.Action, g.Resource, g.Principal));
         var ends = Ends(evidence);
         var blocks = evidence.All<Ended>().Where(e => e.Kind == EndKind.Block && e.Succeeded)
-            .GroupBy(e => e.Principal!, StringComparer.Ordinal)
-            .ToDictionary(b => b.Key, b => b.MinBy(e => e.AnsweredAt)!, StringComparer.Ordinal);
+            .ToLookup(e => e.Principal!, StringComparer.Ordinal);
         foreach (var arrival in evidence.Arrivals)
         {
             if (SubjectOf(evidence, arrival) is not { } subject)
@@ -55,7 +54,7 @@ internal static class Starts
 
             var from = arrival.From is { } earliest && earliest > call.SentAt ? earliest : call.SentAt;
             var refused = subject.Gate == Gate.Allow
-                ? Blocked(blocks, from, subject)
+                ? Blocked(evidence, blocks, from, subject)
                 : Refusal(evidence, arrival, from, grants[(subject.Action, subject.Resource, subject.Caller)], ends);
             if (refused is { } why)
                 yield return new Violation(IsRemainder(evidence, call.Process, call.SentAt, arrival.At) ? Remainder : "starts", $"{arrival.Target} arrived at {arrival.At:O} by {call.Process} (sent {(arrival.At - call.SentAt).TotalMilliseconds:0} ms before{Doing(evidence, call.Process, arrival.At)}): {why}");
@@ -74,7 +73,7 @@ internal static class Starts
 
     /// <summary>Why it must not have started, or null where it might.</summary>
     private static string? Refusal(
-        Evidence evidence, Arrival arrival, DateTimeOffset from, IEnumerable<TrailGrant> grants, Dictionary<string, Ended> ends)
+        Evidence evidence, Arrival arrival, DateTimeOffset from, IEnumerable<TrailGrant> grants, ILookup<string, Ended> ends)
     {
         var restore = evidence.Restore;
         var why = new List<string>();
@@ -84,7 +83,7 @@ internal static class Starts
                 why.Add($"{grant.Id} was issued {Milliseconds(grant.IssuedAt - arrival.At)} later");
             else if (from >= grant.ExpiresAt + ExpirySlack)
                 why.Add($"{grant.Id} had expired {Milliseconds(from - grant.ExpiresAt)} before");
-            else if (ends.TryGetValue(grant.Id, out var end) && from > end.AnsweredAt)
+            else if (ends[grant.Id].FirstOrDefault(e => evidence.IsAbout(e, grant)) is { } end && from > end.AnsweredAt)
                 why.Add($"the end of {grant.Id} had been answered {Milliseconds(from - end.AnsweredAt!.Value)} before ({end.Kind}, {Asked(end)})");
             else if (restore is not null && grant.IssuedAt <= restore.DownAt && from > restore.DownAt + Lease)
                 why.Add($"{grant.Id} is from before the restore");
@@ -101,24 +100,19 @@ internal static class Starts
     private static bool IsRemainder(Evidence evidence, string process, DateTimeOffset sent, DateTimeOffset at) => evidence.Faults.Any(f =>
         f.Process == process && f.Kind == FaultKind.Suspended && sent <= f.From + AtOnce && at >= f.To - AtOnce && at <= f.To + AtOnce);
 
-    private static string? Blocked(Dictionary<string, Ended> blocks, DateTimeOffset from, Subject subject) =>
-        blocks.TryGetValue(subject.Caller, out var block) && from > block.AnsweredAt ? $"{subject.Caller} was blocked {Milliseconds(from - block.AnsweredAt!.Value)} before ({Asked(block)})" : null;
+    /// <summary>What an older copy may have forgotten holds no longer than until it takes the database's place.</summary>
+    private static string? Blocked(Evidence evidence, ILookup<string, Ended> blocks, DateTimeOffset from, Subject subject) =>
+        blocks[subject.Caller].Where(b => evidence.Restore is not { } r || from <= r.DownAt || b.AnsweredAt < r.CopiedAt || b.AnsweredAt > r.UpAt).MinBy(b => b.AnsweredAt) is { } block && from > block.AnsweredAt
+            ? $"{subject.Caller} was blocked {Milliseconds(from - block.AnsweredAt!.Value)} before ({Asked(block)})" : null;
 
     private static string Asked(Ended end) =>
         $"asked for {Milliseconds(end.AnsweredAt!.Value - end.SentAt)} earlier at {end.Process}, {end.Acknowledged} acknowledged, {end.Condemned} condemned";
 
-    /// <summary>For each grant, when somebody was first told that it is over.</summary>
-    private static Dictionary<string, Ended> Ends(Evidence evidence)
-    {
-        var ends = new Dictionary<string, Ended>(StringComparer.Ordinal);
-        foreach (var end in evidence.All<Ended>().Where(e => e.Succeeded).OrderByDescending(e => e.AnsweredAt))
-        {
-            foreach (var grant in end.Grants.Concat(end.Answered))
-                ends[grant] = end;
-        }
-
-        return ends;
-    }
+    /// <summary>For each grant, when somebody was told that it is over, the first first.</summary>
+    private static ILookup<string, Ended> Ends(Evidence evidence) =>
+        evidence.All<Ended>().Where(e => e.Succeeded).OrderBy(e => e.AnsweredAt)
+            .SelectMany(e => e.Grants.Union(e.Answered, StringComparer.Ordinal).Select(g => (Grant: g, End: e)))
+            .ToLookup(e => e.Grant, e => e.End, StringComparer.Ordinal);
 
     private static string Doing(Evidence evidence, string process, DateTimeOffset at)
     {

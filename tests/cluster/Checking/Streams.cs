@@ -13,14 +13,14 @@ internal static class Streams
         var arrivals = evidence.Arrivals.Where(a => a.Call.Length > 0).ToLookup(a => a.Call, StringComparer.Ordinal);
         var grants = evidence.Trail.Grants.ToLookup(g => (g.Action, g.Resource));
         var ends = evidence.All<Ended>().Where(e => e.Succeeded)
-            .SelectMany(e => e.Grants.Concat(e.Answered).Select(g => (Grant: g, At: e.AnsweredAt!.Value)))
-            .ToLookup(e => e.Grant, e => e.At, StringComparer.Ordinal);
+            .SelectMany(e => e.Grants.Concat(e.Answered).Select(g => (Grant: g, End: e)))
+            .ToLookup(e => e.Grant, e => e.End, StringComparer.Ordinal);
         foreach (var stream in evidence.All<Streamed>())
         {
             var mine = grants[(stream.Subject.Action, stream.Subject.Resource)].ToList();
             if (mine.Count == 0)
                 continue;
-            var over = mine.Max(g => ends[g.Id].Append(g.ExpiresAt).Min());
+            var over = mine.Max(g => ends[g.Id].Where(e => evidence.IsAbout(e, g)).Select(e => e.AnsweredAt!.Value).Append(g.ExpiresAt).Min());
             foreach (var arrival in arrivals[stream.Id])
             {
                 var ended = arrival.EndedAt ?? DateTimeOffset.MaxValue;
