@@ -1,3 +1,4 @@
+using JitGrains.Gateway.EventLoop;
 using JitGrains.Gateway.Forwarding.Lines;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Silo.Upstreams;
@@ -18,6 +19,7 @@ internal static class ForwardingServices
     /// <summary>YARP with clusters from memory, and the forwarder over it. Its (empty) route table must be mapped for clusters to load.</summary>
     public static IServiceCollection AddForwarding(this IServiceCollection services)
     {
+        services.AddSocketLoop();
         services.AddReverseProxy().LoadFromMemory([], []);
         services.Replace(ServiceDescriptor.Singleton<IForwarderHttpClientFactory, UpstreamClients>());
         // YARP's session affinity, which is not used, would have a folder for keys made in the home folder.
@@ -30,7 +32,7 @@ internal static class ForwardingServices
         services.AddSingleton<UpstreamPicker>();
         services.AddSingleton<RetryBudget>();
         services.AddSingleton<UpstreamClusters>();
-        services.AddSingleton(p => new PlainUpstreams(p.GetService<UpstreamRules>(), p.GetService<GatewayMetrics>()));
+        services.AddSingleton(p => new PlainUpstreams(p.GetService<SocketLoop>(), p.GetService<UpstreamRules>(), p.GetService<GatewayMetrics>()));
         services.AddSingleton<UpstreamForwarder>();
         return services;
     }

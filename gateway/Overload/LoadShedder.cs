@@ -1,3 +1,4 @@
+using JitGrains.Gateway.EventLoop;
 using JitGrains.Gateway.Hosting;
 using JitGrains.Gateway.Telemetry;
 
@@ -7,7 +8,7 @@ namespace JitGrains.Gateway.Overload;
 /// Turns calls away at the door, before anything is done for them, where there are too many at once or the process cannot keep
 /// up; what is let in is served. Those who are held count for nothing while they wait. Thread-safe.
 /// </summary>
-internal sealed class LoadShedder(GatewayOptions options, GatewayMetrics metrics, TimeProvider time) : BackgroundService
+internal sealed class LoadShedder(GatewayOptions options, GatewayMetrics metrics, TimeProvider time, SocketLoop? loop = null) : BackgroundService
 {
     /// <summary>From one look to the next.</summary>
     internal static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
@@ -52,6 +53,8 @@ internal sealed class LoadShedder(GatewayOptions options, GatewayMetrics metrics
     {
         metrics.Gauge("jitgrains.gateway.calls", "{call}", "Calls being served at the moment, without those that are held.", () => Calls);
         metrics.Gauge("jitgrains.gateway.shedding", "%", "Share of new calls that is turned away because work is begun late.", () => share);
+        if (loop is not null)
+            metrics.Gauge("jitgrains.gateway.loop.threads", "{thread}", "Threads that callers' connections are served by; more than there are processors where calls kept them.", () => loop.Threads);
         var pressure = default(Pressure);
         using var timer = new PeriodicTimer(Interval, time);
         var due = time.GetTimestamp();
@@ -61,7 +64,9 @@ internal sealed class LoadShedder(GatewayOptions options, GatewayMetrics metrics
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
                 var waited = time.GetElapsedTime(due) - timer.Period;
-                pressure = pressure.After(waited, options.MaxDelay);
+                // And for a thread of the loop, on which most calls run.
+                var late = loop?.Late() ?? TimeSpan.Zero;
+                pressure = pressure.After(waited > late ? waited : late, options.MaxDelay);
                 Set(pressure);
                 // Who cannot keep up has calls that are being served at every look.
                 var next = Calls == 0 && pressure == default ? IdleInterval : Interval;

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using JitGrains.Gateway.EventLoop;
 using JitGrains.Gateway.Injection;
 using JitGrains.Silo.Upstreams;
 
@@ -11,6 +12,10 @@ internal sealed class LinePool
     private const int IdleLooks = 60 * PlainUpstreams.LooksPerSecond;
     private const int OldestLooks = 300 * PlainUpstreams.LooksPerSecond;
 
+    /// <summary>Below the keep-alive of any server in use, so that what is sent once at most does not meet a connection that is just being closed.</summary>
+    private const int FreshLooks = (2 * PlainUpstreams.LooksPerSecond) - 2;
+
+    private readonly SocketLoop loop;
     private readonly UpstreamRules rules;
     private readonly string host;
     private readonly int port;
@@ -18,9 +23,9 @@ internal sealed class LinePool
     private readonly Stack<UpstreamLine> idle = new();
     private readonly HashSet<UpstreamLine> all = [];
 
-    public LinePool(Uri upstream, UpstreamRules rules)
+    public LinePool(SocketLoop loop, Uri upstream, UpstreamRules rules)
     {
-        this.rules = rules;
+        (this.loop, this.rules) = (loop, rules);
         (host, port) = (upstream.IdnHost, upstream.Port);
         var name = upstream.HostNameType == UriHostNameType.IPv6 ? $"[{upstream.IdnHost}]" : upstream.IdnHost;
         Authority = Encoding.ASCII.GetBytes(upstream.IsDefaultPort ? name : $"{name}:{port}");
@@ -40,15 +45,17 @@ internal sealed class LinePool
     }
 
     /// <summary>One that is there and idle; null where there is none.</summary>
-    public UpstreamLine? TryTake()
+    /// <param name="isFresh">Only one that was used within less than two seconds.</param>
+    public UpstreamLine? TryTake(bool isFresh)
     {
         while (true)
         {
             UpstreamLine? line;
             lock (gate)
             {
-                if (!idle.TryPop(out line))
+                if (!idle.TryPeek(out line) || (isFresh && line.Quiet > FreshLooks))
                     return null;
+                idle.Pop();
                 if (line.IsUsable)
                     return line;
             }
@@ -62,8 +69,7 @@ internal sealed class LinePool
     /// <exception cref="HttpRequestException">The upstream has no address that upstreams may have.</exception>
     public async ValueTask<UpstreamLine> Connect(CancellationToken cancellation)
     {
-        var line = new UpstreamLine(await UpstreamConnections.Open(rules, host, port, cancellation));
-        line.Listen();
+        var line = new UpstreamLine(await UpstreamConnections.Open(loop, rules, host, port, cancellation));
         lock (gate)
             all.Add(line);
         return line;
@@ -72,17 +78,7 @@ internal sealed class LinePool
     /// <summary>It is whole, and idle from now on.</summary>
     public void Return(UpstreamLine line)
     {
-        try
-        {
-            line.Rest();
-        }
-        catch (ObjectDisposedException)
-        {
-            // Cut at the last moment.
-            Drop(line);
-            return;
-        }
-
+        line.Rest();
         if (line.Age > OldestLooks)
             Drop(line);
         else

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net.Sockets;
+using JitGrains.Gateway.EventLoop;
 using JitGrains.Gateway.Telemetry;
 using JitGrains.Silo.Upstreams;
 using Microsoft.AspNetCore.Http.Features;
@@ -10,7 +11,7 @@ namespace JitGrains.Gateway.Forwarding.Lines;
 
 /// <summary>
 /// Sends plain calls over connections of its own: what most calls are, in HTTP/1.1 without TLS on both sides, without a body,
-/// counted use, retries, or anything that the gateway adds. Everything else is YARP's forwarder's and .NET's HTTP client's, which
+/// retries, or anything that the gateway adds. Everything else is YARP's forwarder's and .NET's HTTP client's, which
 /// do much for each call that such a call does not need. Thread-safe.
 /// </summary>
 internal sealed class PlainUpstreams : IDisposable
@@ -19,13 +20,14 @@ internal sealed class PlainUpstreams : IDisposable
     public const int LooksPerSecond = 4;
 
     private readonly ConcurrentDictionary<string, LinePool?> pools = new(StringComparer.Ordinal);
+    private readonly SocketLoop? loop;
     private readonly UpstreamRules rules;
     private readonly ITimer timer;
     private int looks;
 
-    public PlainUpstreams(UpstreamRules? rules = null, GatewayMetrics? metrics = null)
+    public PlainUpstreams(SocketLoop? loop, UpstreamRules? rules = null, GatewayMetrics? metrics = null)
     {
-        this.rules = rules ?? UpstreamRules.None;
+        (this.loop, this.rules) = (loop, rules ?? UpstreamRules.None);
         // Sockets' time: what passes while nobody sends anything, whatever a clock says.
         timer = TimeProvider.System.CreateTimer(static me => ((PlainUpstreams)me!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         metrics?.Gauge("jitgrains.gateway.upstream.connections", "{connection}", "Connections to upstreams that carry plain calls.", () => pools.Values.Sum(p => p?.Count ?? 0));
@@ -35,7 +37,7 @@ internal sealed class PlainUpstreams : IDisposable
     public static bool Takes(HttpContext context, ForwardedCall call)
     {
         var (api, request) = (call.Api, call.Request);
-        return !call.Gate.Once && call.Additions is null && api.Credential is null && api.Retries == 0 && !api.UpstreamHttp2
+        return call.Additions is null && api.Credential is null && (api.Retries == 0 || call.Gate.Once) && !api.UpstreamHttp2
             && HttpProtocol.IsHttp11(context.Request.Protocol)
             && context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false }
             && request.Method is "GET" or "HEAD" or "POST" or "PUT" or "DELETE" or "PATCH" or "OPTIONS"
@@ -55,14 +57,14 @@ internal sealed class PlainUpstreams : IDisposable
         }
     }
 
-    /// <summary>The connections to an upstream; null where it takes no plain calls, as with TLS.</summary>
+    /// <summary>The connections to an upstream; null where it takes no plain calls, as with TLS, or nothing serves them.</summary>
     public LinePool? To(in Picked upstream) => pools.GetOrAdd(upstream.Destination.Model.Config.Address, static (to, my) => my.PoolOf(to), this);
 
     /// <summary>Sends a plain call and its answer, or has it sent in the other way where nothing of it was sent that counts.</summary>
     /// <param name="call">The call.</param>
     /// <param name="pool">The connections to its upstream.</param>
     public ValueTask<ForwardResult> Send(in PlainCall call, LinePool pool) =>
-        pool.TryTake() is { } line ? SendOver(line, pool, call) : SendOverNew(pool, call);
+        pool.TryTake(call.Call.Gate.Once) is { } line ? SendOver(line, pool, call) : SendOverNew(pool, call);
 
     private async ValueTask<ForwardResult> SendOverNew(LinePool pool, PlainCall call)
     {
@@ -112,7 +114,7 @@ internal sealed class PlainUpstreams : IDisposable
             pool?.Close();
     }
 
-    private LinePool? PoolOf(string upstream) => new Uri(upstream) is { Scheme: "http" } to ? new LinePool(to, rules) : null;
+    private LinePool? PoolOf(string upstream) => loop is not null && new Uri(upstream) is { Scheme: "http" } to ? new LinePool(loop, to, rules) : null;
 
     private static int Looks(TimeSpan time) => (int)Math.Min(int.MaxValue - 1, Math.Ceiling(time.TotalSeconds * LooksPerSecond));
 
@@ -128,7 +130,7 @@ internal sealed class PlainUpstreams : IDisposable
                 timer.Change(TimeSpan.FromSeconds(1.0 / LooksPerSecond), Timeout.InfiniteTimeSpan);
             return (line, null);
         }
-        catch (Exception e) when (e is SocketException or HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
         {
             var error = stop.IsCancellationRequested || context.RequestAborted.IsCancellationRequested ? ForwarderError.RequestCanceled
                 : e is OperationCanceledException ? ForwarderError.RequestTimedOut

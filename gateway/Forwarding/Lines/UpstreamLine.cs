@@ -1,35 +1,33 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
-using System.Net.Sockets;
+using JitGrains.Gateway.EventLoop;
 
 namespace JitGrains.Gateway.Forwarding.Lines;
 
 /// <summary>
-/// A connection to an upstream, in HTTP/1.1 without TLS, that carries one call after the other. It is read all the time: what
-/// comes while nobody has asked for anything, its end above all, spoils it. For one call at a time, but for <see cref="Cut"/>
-/// and what looks after it, which may come from anywhere.
+/// A connection to an upstream, in HTTP/1.1 without TLS, that carries one call after the other. What comes while nobody has asked
+/// for anything, its end above all, spoils it. For one call at a time, but for <see cref="Cut"/> and what looks after it, which
+/// may come from anywhere.
 /// </summary>
 internal sealed class UpstreamLine : IDisposable
 {
     private const int SmallBuffer = 8 * 1024;
     private const int LargeBuffer = 64 * 1024;
 
-    private readonly Socket socket;
+    private readonly LoopStream stream;
     private readonly byte[] small = new byte[SmallBuffer];
     private byte[] buffer;
     private int start;
     private int end;
-    private ValueTask<int> reading;
-    private bool isReading;
+    private bool hasReceived;
     private int quiet;
     private int mostQuiet = int.MaxValue;
     private int age;
     private int isCut;
     private int isDisposed;
 
-    public UpstreamLine(Socket socket)
+    public UpstreamLine(LoopStream stream)
     {
-        this.socket = socket;
+        this.stream = stream;
         buffer = small;
     }
 
@@ -46,7 +44,7 @@ internal sealed class UpstreamLine : IDisposable
     public bool WasSilent { get; private set; }
 
     /// <summary>Whether a call may go over it: nothing came, and it was not cut.</summary>
-    public bool IsUsable => Volatile.Read(ref isCut) == 0 && !reading.IsCompleted;
+    public bool IsUsable => Volatile.Read(ref isCut) == 0 && stream.IsSilent;
 
     /// <summary>For how many looks nothing has passed.</summary>
     public int Quiet => Volatile.Read(ref quiet);
@@ -56,14 +54,6 @@ internal sealed class UpstreamLine : IDisposable
 
     /// <summary>What was received and not yet taken.</summary>
     public ReadOnlyMemory<byte> Received => buffer.AsMemory(start, end - start);
-
-    /// <summary>Begins to read; once it is connected, and after each call.</summary>
-    public void Listen()
-    {
-        buffer = small;
-        (start, end) = (0, 0);
-        Begin(buffer);
-    }
 
     /// <summary>A call begins, during which it may be silent for so many looks.</summary>
     public void Expect(int looks)
@@ -81,27 +71,20 @@ internal sealed class UpstreamLine : IDisposable
         Output.ResetWrittenCount();
         if (buffer != small)
             ArrayPool<byte>.Shared.Return(buffer);
-        Listen();
+        (buffer, start, end, hasReceived) = (small, 0, 0, false);
     }
 
     /// <summary>Sends what was written.</summary>
-    public async ValueTask Send()
-    {
-        var rest = Output.WrittenMemory;
-        while (!rest.IsEmpty)
-            rest = rest[await socket.SendAsync(rest)..];
-    }
+    public ValueTask<int> Send() => stream.Send(Output.WrittenMemory);
 
-    /// <summary>Waits for more; how much came is for <see cref="Came"/>. The socket's own task: a method that waits for it costs every call an object and a step.</summary>
+    /// <summary>Waits for more; how much came is for <see cref="Came"/>. The connection's own task: a method that waits for it costs every call an object and a step.</summary>
     /// <exception cref="InvalidDataException">There is no room for more.</exception>
     public ValueTask<int> Receive()
     {
-        if (!isReading)
-            Begin(Room());
-        isReading = false;
-        var more = reading;
-        reading = default;
-        return more;
+        // What answers is small most of the time, and more of it then rarely is.
+        var room = hasReceived ? Room() : buffer;
+        hasReceived = true;
+        return stream.Receive(room);
     }
 
     /// <summary>So many bytes came; false where the upstream has said its last.</summary>
@@ -119,7 +102,7 @@ internal sealed class UpstreamLine : IDisposable
     public void Cut()
     {
         Interlocked.Exchange(ref isCut, 1);
-        socket.Dispose();
+        stream.Dispose();
     }
 
     /// <summary>Another look: whether it is silent for too long. Once in each span of time, by one caller.</summary>
@@ -143,13 +126,6 @@ internal sealed class UpstreamLine : IDisposable
         if (Interlocked.Exchange(ref isDisposed, 1) != 0)
             return;
         Cut();
-    }
-
-    [SuppressMessage("Reliability", "CA2012", Justification = "It is awaited once, by whoever takes the next call or by nobody.")]
-    private void Begin(Memory<byte> room)
-    {
-        isReading = true;
-        reading = socket.ReceiveAsync(room, SocketFlags.None, CancellationToken.None);
     }
 
     /// <summary>Room behind what was received: what is large gets a large buffer.</summary>

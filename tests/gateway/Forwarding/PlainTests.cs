@@ -82,7 +82,7 @@ public sealed class PlainTests
 
         Assert.Equal((status, body), await Get(host, "/first"));
         Assert.Equal((200, "next"), await Get(host, "/next"));
-        Assert.Equal(status is 0 or 502 ? 1 : 0, host.Results.Count(r => r.Error is not null));
+        Assert.Equal(status is 0 or 502 ? 1 : 0, (await host.ResultsOf(2)).Count(r => r.Error is not null));
     }
 
     /// <summary>Answers that are spoilt in one place, or cut, on connections that are used again: each call has its own answer, or none.</summary>
@@ -201,7 +201,7 @@ public sealed class PlainTests
             await using var host = await ForwarderHost.Start(ForwarderHost.Api(upstream.Address), Gate);
             Assert.Equal((200, body), await Get(host, "/a"));
             Assert.Equal((200, body), await Get(host, "/b"));
-            Assert.All(host.Results, r => Assert.Equal((null, (long)length), (r.Error, r.ResponseBytes)));
+            Assert.All(await host.ResultsOf(2), r => Assert.Equal((null, (long)length), (r.Error, r.ResponseBytes)));
         }
     }
 
@@ -270,7 +270,7 @@ public sealed class PlainTests
         await Get(host, "/x");
         over.SetResult();
 
-        Assert.Equal(ForwardErrors.GrantEnded, host.Results[^1].Error);
+        Assert.Equal(ForwardErrors.GrantEnded, Assert.Single(await host.ResultsOf(1)).Error);
     }
 
     private static ExecutionGate Gate() => new(once: false, mayStart: null);

@@ -1,4 +1,5 @@
 using System.Net;
+using JitGrains.Gateway.EventLoop;
 using JitGrains.Gateway.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -85,6 +86,8 @@ public class InlineTransportTests
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSocketLoop();
         builder.Services.AddSingleton<IConnectionListenerFactory, CallerTransport>();
         builder.WebHost.ConfigureKestrel(k =>
         {
@@ -102,7 +105,7 @@ public class InlineTransportTests
                     go.WaitOne();
                     return context.Response.WriteAsync("blocked");
                 case "/stack":
-                    return context.Response.WriteAsync(Environment.StackTrace.Contains("SocketAsyncEngine", StringComparison.Ordinal) ? "inline" : "queued");
+                    return context.Response.WriteAsync(Environment.StackTrace.Contains("SocketLoop", StringComparison.Ordinal) ? "inline" : "queued");
                 default:
                     return context.Response.WriteAsync("here");
             }
